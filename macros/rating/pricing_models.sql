@@ -1,0 +1,70 @@
+{#
+    Names of the pricing models that the catalogue uses, in binary order. Before the catalogue is
+    built for the first time: all that have a macro.
+#}
+{% macro pricing_models() -%}
+    {%- set charges = ref("stg_catalog__charges") -%}
+    {%- set names = [] -%}
+    {%- if execute -%}
+        {%- if load_relation(charges) is none -%}
+            {%- for name in context if name.startswith("pricing__") -%}
+                {%- do names.append(name[9:]) -%}
+            {%- endfor -%}
+        {%- else -%}
+            {%- set found = run_query(
+                "select distinct pricing_model from " ~ charges ~ " where pricing_model is not null"
+            ) -%}
+            {%- do names.extend(found.columns[0].values()) -%}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return(names | sort(case_sensitive=true)) }}
+{%- endmacro %}
+
+{#
+    What the macro pricing__<name> says of a pricing model: SQL expressions over the columns of a
+    price row's band and its usage (rated_quantity, event_count, usage_amount, flat_fee_at_zero,
+    band_number, tier_from, tier_to, unit_price, flat_fee, package_size, percent_fraction,
+    event_fee, free_amount, free_events):
+
+        step_applies   whether the band takes part
+        units, rate    multiplied exactly
+        fixed_amount   what is added
+
+    The amount of the step is units x rate + fixed_amount. A null in any of them means that it cannot
+    be computed within the limits of fits.sql. A new pricing model is one such macro, in one file.
+#}
+{% macro pricing_model(name) -%}
+    {%- set macro_name = "pricing__" ~ name -%}
+    {%- if macro_name not in context -%}
+        {{ exceptions.raise_compiler_error(
+            "The catalogue (charges.csv) names the pricing model '" ~ name ~ "', which no macro"
+            ~ " prices: expected " ~ macro_name ~ "() in macros/pricing/" ~ name ~ ".sql"
+        ) }}
+    {%- endif -%}
+    {{ return(context[macro_name]()) }}
+{%- endmacro %}
+
+{#
+    One of those expressions for a row of whatever pricing model, null for none.
+#}
+{% macro pricing_expression(part, type, models) -%}
+    case pricing_model
+        {%- for name in models %}
+        when '{{ name }}'
+            then cast({{ pricing_model(name)[part] }} as {{ type }})
+        {%- endfor %}
+        when '' then cast(null as {{ type }})
+    end
+{%- endmacro %}
+
+{% macro step_applies(models) -%}
+    coalesce({{ pricing_expression("step_applies", "boolean", models) }}, false)
+{%- endmacro %}
+
+{% macro step_units(models) -%} {{ pricing_expression("units", type_quantity(), models) }} {%- endmacro %}
+
+{% macro step_rate(models) -%} {{ pricing_expression("rate", type_price(), models) }} {%- endmacro %}
+
+{% macro step_fixed_amount(models) -%}
+    {{ pricing_expression("fixed_amount", type_amount(), models) }}
+{%- endmacro %}
