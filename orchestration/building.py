@@ -1,0 +1,161 @@
+"""A build: the catalogue made ready, dbt run in this process, its outcome in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestration.dbt_commands import Command, Window, build_command
+from orchestration.errors import UserError
+from orchestration.house import log_file, shorten, target_folder
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one build did: how many nodes of each type, and how long it took."""
+
+    counts: Counter[str]
+    seconds: float
+
+    def __str__(self) -> str:
+        parts = [
+            f"{self.counts[kind]} {kind}{'' if self.counts[kind] == 1 else 's'}"
+            for kind in ("seed", "model", "test")
+            if self.counts[kind]
+        ]
+        return f"Built {', '.join(parts)} in {self.seconds:.1f} s"
+
+
+def complete_catalog(catalog: Path, project: Path) -> Path:
+    """A copy of `catalog` under dbt's target path that has every file of the catalogue.
+
+    A file that `catalog` leaves out becomes its header alone. The headers are those of
+    seeds/catalog, the one place that states them. The copy is always the same folder, so
+    that dbt does not take another catalogue for another project.
+    Raises UserError when `catalog` is not a folder.
+    """
+    if not catalog.is_dir():
+        raise UserError(f"no such catalogue folder: {catalog}")
+    copy = target_folder(project) / "catalog"
+    if copy.resolve() == catalog.resolve():
+        return copy
+    shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir(parents=True)
+    for model in sorted((project / "seeds" / "catalog").glob("*.csv")):
+        if (catalog / model.name).is_file():
+            shutil.copyfile(catalog / model.name, copy / model.name)
+        else:
+            with model.open(newline="", encoding="utf-8-sig") as lines:
+                header = next(csv.reader(lines))
+            (copy / model.name).write_text(",".join(header) + "\n", encoding="utf-8")
+    for properties in (project / "seeds" / "catalog").glob("*.yml"):
+        shutil.copyfile(properties, copy / properties.name)
+    return copy
+
+
+@contextlib.contextmanager
+def _environment(changes: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+class _Progress:
+    """dbt's events as one line that moves; nothing where nobody watches."""
+
+    def __init__(self) -> None:
+        self.is_watched = sys.stderr.isatty()
+        self.total = 0
+        self.done = 0
+        self.status: Any = None
+
+    def __enter__(self) -> _Progress:
+        if self.is_watched:
+            from rich.console import Console
+
+            self.status = Console(stderr=True).status("reading the project")
+            self.status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.status:
+            self.status.stop()
+
+    def __call__(self, event: Any) -> None:
+        if not self.status:
+            return
+        if event.info.name == "ConcurrencyLine":
+            self.total = event.data.node_count
+        elif event.info.name == "NodeStart":
+            name = event.data.node_info.node_name
+            self.status.update(f"{self.done}/{self.total or '?'} {name}")
+        elif event.info.name == "NodeFinished":
+            self.done += 1
+
+
+def _one_line(text: object, limit: int = 400) -> str:
+    line = " ".join(str(text or "").split())
+    return line if len(line) <= limit else line[: limit - 3] + "..."
+
+
+def run_dbt(command: Command, project: Path) -> Outcome:
+    """Run `command` in this process, silently but for the progress line.
+
+    Raises UserError with one line: which model or test failed, why, and where the log is.
+    """
+    from dbt.cli.main import dbtRunner
+
+    started = time.monotonic()
+    with _environment(command.environment), _Progress() as progress:
+        result = dbtRunner(callbacks=[progress]).invoke(
+            [*command.arguments, "--log-level", "none", "--no-use-colors-file"]
+        )
+    log = shorten(log_file(project))
+    if result.exception is not None:
+        raise UserError(f"dbt stopped: {_one_line(result.exception)} (log: {log})")
+    nodes = getattr(result.result, "results", None) or []
+    failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
+    if failed:
+        first = failed[0]
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        raise UserError(
+            f"{first.node.resource_type} {first.node.name} failed{more}: "
+            f"{_one_line(first.message)} (log: {log})"
+        )
+    if not result.success:
+        raise UserError(f"dbt failed (log: {log})")
+    return Outcome(
+        Counter(str(node.node.resource_type) for node in nodes), time.monotonic() - started
+    )
+
+
+def build(
+    project: Path,
+    target: str | None = None,
+    window: Window | None = None,
+    catalog: Path | None = None,
+    full: bool = False,
+) -> Outcome:
+    """Seeds, models and data tests of `window`, as `dbt seed && dbt build` would.
+
+    Raises UserError as `run_dbt` and `complete_catalog` do.
+    """
+    if catalog is not None:
+        catalog = complete_catalog(catalog, project)
+    return run_dbt(build_command(project, target, window, catalog, full), project)

@@ -1,0 +1,68 @@
+"""Fixtures of the whole suite: a real Postgres, and houses to build in.
+
+Nothing is mocked: a house is a DuckDB file or a database of a real server, and what a test
+reads was made by `tally build` in a process of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.houses import House
+
+os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+
+ENGINES = ("duckdb", "postgres")
+HouseFactory = Callable[..., House]
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A running server: the wheel's own, or the one that TALLY_TEST_POSTGRES names."""
+    from tests.postgres_server import running_server
+
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def house(request, tmp_path_factory) -> HouseFactory:
+    """Makes houses: house(engine, catalog, rows) -> House, not yet built.
+
+    `catalog` is a folder, or rows by file name; `rows` are mappings of raw.usage_events.
+    """
+    numbers = itertools.count(1)
+
+    def make(engine: str, catalog=None, rows=()) -> House:
+        folder = Path(tmp_path_factory.mktemp(f"house_{engine}"))
+        environment = {}
+        if engine == "postgres":
+            server = request.getfixturevalue("postgres_server")
+            name = f"house_{os.getpid()}_{next(numbers)}"
+            environment = server.create_database(name)
+        made = House(engine, folder, catalog, environment)
+        made.insert(rows)
+        return made
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def twins(house) -> Callable[..., dict[str, House]]:
+    """Builds one scenario on both engines at once: twins(catalog, rows, *build words)."""
+
+    def make(catalog, rows, *words: str) -> dict[str, House]:
+        rows = list(rows)
+        houses = {engine: house(engine, catalog, rows) for engine in ENGINES}
+        with ThreadPoolExecutor(len(houses)) as pool:
+            for built in [pool.submit(each.build, *words) for each in houses.values()]:
+                built.result()
+        return houses
+
+    return make
