@@ -13,16 +13,16 @@ select
     name,
     charge_type,
     case when charge_type = 'usage' then 'arrears' else timing end as timing,
-    coalesce(cast(every_cycles as integer), 1) as every_cycles,
+    cast(coalesce(every_cycles, '1') as integer) as every_cycles,
     meter,
     case
-        when meter is not null then coalesce(cast(meter_version as integer), 1)
+        when meter is not null then cast(coalesce(meter_version, '1') as integer)
     end as meter_version,
     -- A leading zero in the CSV (01) still names version 1.
-    meter || '@' || cast(coalesce(cast(meter_version as integer), 1) as {{ type_text() }})
+    meter || '@' || cast(cast(coalesce(meter_version, '1') as integer) as {{ type_text() }})
         as meter_profile,
     pricing_model,
-    coalesce(cast(allowance as {{ type_quantity() }}), 0) as allowance,
+    cast(coalesce(allowance, '0') as {{ type_quantity() }}) as allowance,
     coalesce(flat_fee_at_zero, 'false') = 'true' as flat_fee_at_zero,
     tax_code,
     {{ recorded_at('recorded_at') }} as recorded_at

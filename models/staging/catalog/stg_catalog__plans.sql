@@ -24,6 +24,6 @@ select
         else cast(split_part(cycle, ' ', 1) as integer)
     end as cycle_length,
     alignment,
-    coalesce(cast(grace_days as integer), 1) as grace_days,
+    cast(coalesce(grace_days, '1') as integer) as grace_days,
     {{ recorded_at('recorded_at') }} as recorded_at
 from plans

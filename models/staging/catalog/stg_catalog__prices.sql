@@ -13,20 +13,20 @@ typed as (
         charge_id,
         currency,
         coalesce(dimension_values, '') as dimension_values,
-        coalesce(cast(position as integer), 1) as position,
+        cast(coalesce(position, '1') as integer) as position,
         {{ valid_from_date('valid_from') }} as valid_from_date,
         cast(up_to as {{ type_quantity() }}) as up_to,
-        coalesce(cast(unit_price as {{ type_price() }}), 0) as unit_price,
-        coalesce(cast(flat_fee as {{ type_quantity() }}), 0) as flat_fee,
-        coalesce(cast(package_size as {{ type_quantity() }}), 1) as package_size,
+        cast(coalesce(unit_price, '0') as {{ type_price() }}) as unit_price,
+        cast(coalesce(flat_fee, '0') as {{ type_quantity() }}) as flat_fee,
+        cast(coalesce(package_size, '1') as {{ type_quantity() }}) as package_size,
         -- Two decimals fewer, then a hundredth of it: exact at twelve.
         cast(
-            coalesce(cast(percent as decimal(18, 10)), 0) * cast('0.01' as decimal(3, 2))
+            cast(coalesce(percent, '0') as decimal(18, 10)) * cast('0.01' as decimal(3, 2))
             as {{ type_price() }}
         ) as percent_fraction,
-        coalesce(cast(event_fee as {{ type_price() }}), 0) as event_fee,
-        coalesce(cast(free_amount as {{ type_quantity() }}), 0) as free_amount,
-        coalesce(cast(free_events as {{ type_count() }}), 0) as free_events,
+        cast(coalesce(event_fee, '0') as {{ type_price() }}) as event_fee,
+        cast(coalesce(free_amount, '0') as {{ type_quantity() }}) as free_amount,
+        cast(coalesce(free_events, '0') as {{ type_count() }}) as free_events,
         {{ recorded_at('recorded_at') }} as recorded_at
     from prices
 
