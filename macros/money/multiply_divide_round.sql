@@ -42,16 +42,22 @@
     )
 {%- endmacro %}
 
-{# Multiplied by 10^-digits, not divided by 10^digits: a numeric quotient is cut at 16 digits or so. #}
+{#
+    Multiplied by 10^-digits, not divided by 10^digits: a numeric quotient is cut at 16 digits or so.
+    Every term is made numeric first: sign() of a bigint is a double.
+#}
 {% macro postgres__multiply_divide_round(amount, numerator, denominator, digits) -%}
+    {%- set factor = "cast(" ~ numerator ~ " as numeric)" -%}
+    {%- set divisor = "cast(nullif(" ~ denominator ~ ", 0) as numeric)" -%}
     cast(
-        sign({{ amount }}) * sign({{ numerator }}) * div(
-            2 * abs(cast({{ amount }} as numeric)) * abs({{ numerator }})
-            * {{ power_of_ten(digits) }} + {{ denominator }},
-            2 * cast(nullif({{ denominator }}, 0) as numeric)
+        sign(cast({{ amount }} as numeric)) * sign({{ factor }}) * div(
+            2 * abs(cast({{ amount }} as numeric)) * abs({{ factor }})
+            * {{ power_of_ten(digits) }} + {{ divisor }},
+            2 * {{ divisor }}
         ) * case {{ digits }}
             when 0 then 1
-            {%- for power in range(1, 11) %} when {{ power }} then 0.{{ "0" * (power - 1) }}1
+            {%- for power in range(1, 11) %}
+            when {{ power }} then 0.{{ "0" * (power - 1) }}1
             {%- endfor %}
         end as numeric(38, 10)
     )
