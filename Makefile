@@ -36,9 +36,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 	    exit 1; }
 	@echo "Setting up $(VENV) (once, about a minute) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --no-compile --no-deps --require-hashes \
+	@$(BIN)/python -m pip install -qq --no-compile --no-deps --require-hashes \
 	    -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --no-compile --no-deps --editable .
+	@$(BIN)/python -m pip install -qq --no-compile --no-deps --editable .
 	@touch $@
 
 profiles.yml: profiles.yml.example

@@ -122,7 +122,9 @@ def run_dbt(command: Command, project: Path) -> Outcome:
     from dbt.cli.main import dbtRunner
 
     started = time.monotonic()
-    with _environment(command.environment), _Progress() as progress:
+    # dbt moves to the project's folder; what the person typed is relative to where they are.
+    here = contextlib.chdir(Path.cwd())
+    with here, _environment(command.environment), _Progress() as progress:
         result = dbtRunner(callbacks=[progress]).invoke(
             [*command.arguments, "--log-level", "none", "--no-use-colors-file"]
         )

@@ -197,7 +197,8 @@ def main(words: Sequence[str] | None = None) -> int:
         if os.environ.get("TALLY_DEBUG") == "1":
             raise
         text = " ".join(str(fault).split()) or type(fault).__name__
-        if not isinstance(fault, UserError):
+        if not type(fault).__module__.startswith("orchestration."):
+            # Not one that a module of ours raised for a person to read.
             text += " (TALLY_DEBUG=1 shows where)"
         print(f"tally: {text}", file=sys.stderr)
         return 1

@@ -9,12 +9,12 @@ from orchestration.errors import UserError
 
 
 def find_project() -> Path:
-    """The folder with dbt_project.yml: the working directory's, or the package's own.
+    """The folder with dbt_project.yml: the package's own, or else the working directory's.
 
     Raises UserError when neither is a Tallyhouse project.
     """
     here = Path.cwd()
-    for folder in (here, *here.parents, Path(__file__).resolve().parent.parent):
+    for folder in (Path(__file__).resolve().parent.parent, here, *here.parents):
         project_file = folder / "dbt_project.yml"
         if project_file.is_file() and "name: tallyhouse" in project_file.read_text("utf-8"):
             return folder

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import scenario
 from tests.houses import House
+from tests.worlds import random_world
 
 os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
 
@@ -66,3 +68,16 @@ def twins(house) -> Callable[..., dict[str, House]]:
         return houses
 
     return make
+
+
+@pytest.fixture(scope="session")
+def scenario_twins(twins) -> dict[str, House]:
+    """The scenario written by hand, built once on each engine through its last day."""
+    return twins(scenario.catalog(), scenario.rows(), "--through", scenario.THROUGH)
+
+
+@pytest.fixture(scope="session")
+def world_twins(twins) -> dict[str, House]:
+    """A random world of the oracle's, built once on each engine through its as-of day."""
+    catalog, rows, as_of_day = random_world()
+    return twins(catalog, rows, "--through", str(as_of_day))

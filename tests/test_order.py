@@ -1,0 +1,105 @@
+"""The order of runs does not matter: whichever way the days are built, the bytes are the same."""
+
+import random
+
+import pytest
+
+from tests import scenario
+
+TABLES = (
+    "marts.invoices",
+    "marts.invoice_lines",
+    "marts.rating_steps",
+    "marts.unbilled_usage",
+    "marts.rejected_events",
+    "marts.usage_daily",
+)
+
+pytestmark = pytest.mark.xdist_group("order")
+
+
+def _exports(house):
+    return {table: house.export(table) for table in TABLES}
+
+
+def _delivered(first, last):
+    """The rows of the scenario that were loaded on days `first` to `last` of it."""
+    days = sorted({row["loaded_at"].date() for row in scenario.rows()})
+    wanted = set(days[first : last + 1])
+    return [row for row in scenario.rows() if row["loaded_at"].date() in wanted]
+
+
+@pytest.fixture(scope="module")
+def in_one_range(house):
+    """All days in one build, and the bytes of it."""
+    built = house("duckdb", scenario.catalog(), scenario.rows())
+    built.build("--through", scenario.THROUGH)
+    return _exports(built)
+
+
+def test_one_range_makes_invoices(in_one_range):
+    assert any("|final|" in line or "final" in line for line in in_one_range["marts.invoices"])
+
+
+def test_twice_is_the_same(house, in_one_range):
+    built = house("duckdb", scenario.catalog(), scenario.rows())
+    built.build("--through", scenario.THROUGH).build("--through", scenario.THROUGH)
+    assert _exports(built) == in_one_range
+
+
+def test_day_by_day_is_the_same(house, in_one_range):
+    """As a scheduler would: the first 30 days at once, then one day and one build at a time."""
+    built = house("duckdb", scenario.catalog(), _delivered(0, 30))
+    built.build()
+    for day in range(31, 36):
+        built.insert(_delivered(day, day))
+        built.build()
+    assert _exports(built) == in_one_range
+
+
+def test_out_of_order_is_the_same(house, in_one_range):
+    """Later days are landed and built before earlier ones, then the earlier ones arrive."""
+    built = house("duckdb", scenario.catalog(), _delivered(20, 35))
+    built.build("--from", "2026-01-21", "--through", scenario.THROUGH)
+    built.insert(_delivered(0, 19))
+    built.build("--from", "2026-01-01", "--through", "2026-01-20")
+    built.build("--from", "2026-01-01", "--through", scenario.THROUGH)
+    assert _exports(built) == in_one_range
+
+
+def test_back_in_time_and_forth_is_the_same(house, in_one_range):
+    built = house("duckdb", scenario.catalog(), scenario.rows())
+    built.build("--through", scenario.THROUGH)
+    built.build("--through", "2026-01-20")
+    built.build("--through", scenario.THROUGH)
+    assert _exports(built) == in_one_range
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "postgres"])
+def test_killed_half_way_and_run_again_is_the_same(house, in_one_range, engine):
+    """kill -9 at three moments of a day's build, each after a build that went before."""
+    moments = random.Random(7)
+    built = house(engine, scenario.catalog(), _delivered(0, 30))
+    built.build()
+    built.insert(_delivered(31, 35))
+    killed = [built.build_and_kill(moments.uniform(4, 14)) for _ in range(3)]
+    assert any(killed), "no build was running any more: the moments are too late"
+    built.build("--through", scenario.THROUGH)
+    assert _exports(built) == in_one_range
+
+
+def test_full_build_after_daily_ones_is_the_same(house, in_one_range):
+    built = house("duckdb", scenario.catalog(), _delivered(0, 30))
+    built.build()
+    built.insert(_delivered(31, 35))
+    built.build("--full")
+    assert _exports(built) == in_one_range
+
+
+def test_plain_dbt_is_the_same(house, in_one_range):
+    """`dbt seed && dbt build` does what `tally build` does."""
+    built = house("duckdb", scenario.catalog(), scenario.rows())
+    for verb in ("seed", "build"):
+        done = built.dbt(verb, "--exclude-resource-type", "unit_test")
+        assert done.returncode == 0, done.stdout[-3000:]
+    assert _exports(built) == in_one_range
