@@ -1,0 +1,88 @@
+"""Numbers: JSON's grammar, rounding and text (section 3, *Events*; section 1, principle 4)."""
+
+import re
+from fractions import Fraction
+
+NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
+QUANTITY_DIGITS = 10
+NUMBER_LIMIT = 10**12
+QUANTITY_LIMIT = 10**15
+AMOUNT_LIMIT = 10**13
+LONGEST_NUMBER = 100
+
+EXPONENTS = {
+    **dict.fromkeys(["CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF", "XPF"], 0),
+    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
+}
+
+
+def exponent(currency: str) -> int:
+    """Minor digits of a currency (ISO 4217); two unless listed."""
+    return EXPONENTS.get(currency, 2)
+
+
+def floor_at(value: Fraction, digits: int) -> Fraction:
+    scale = Fraction(10) ** digits
+    return Fraction((value * scale).__floor__()) / scale
+
+
+def ceiling_at(value: Fraction, digits: int) -> Fraction:
+    return -floor_at(-value, digits)
+
+
+def half_away(value: Fraction, digits: int) -> Fraction:
+    """Round half away from zero, the only rounding of money and quantities."""
+    scale = Fraction(10) ** digits
+    rounded = Fraction((abs(value) * scale + Fraction(1, 2)).__floor__()) / scale
+    return -rounded if value < 0 else rounded
+
+
+def fixed(value: Fraction, digits: int) -> str:
+    """Text with exactly `digits` decimals; the value must have no more than these."""
+    scaled = value * 10**digits
+    if scaled.denominator != 1:
+        raise ValueError(f"{value} has more than {digits} decimals")
+    sign = "-" if scaled < 0 else ""
+    text = str(abs(scaled.numerator)).rjust(digits + 1, "0")
+    return f"{sign}{text[:-digits]}.{text[-digits:]}" if digits else sign + text
+
+
+class OutOfRange(ValueError):
+    """A number with more than 12 whole digits, or with a text of more than 100 characters."""
+
+
+def parse_number(text: str) -> Fraction | None:
+    """The number a text states, to 10 decimals; None if it is not in JSON's number grammar."""
+    match = NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    if len(text) > LONGEST_NUMBER:
+        raise OutOfRange(text[:LONGEST_NUMBER])
+    sign, whole, decimals, power = match.groups()
+    digits = int(whole + (decimals or ""))
+    shift = int(power or 0) - len(decimals or "")
+    if digits == 0:
+        return Fraction(0)
+    magnitude = len(str(digits)) + shift
+    if magnitude > 13:
+        raise OutOfRange(text)
+    if magnitude < -QUANTITY_DIGITS - 1:
+        return Fraction(0)
+    value = half_away(Fraction(digits) * Fraction(10) ** shift, QUANTITY_DIGITS)
+    if value >= NUMBER_LIMIT:
+        raise OutOfRange(text)
+    return -value if sign else value
+
+
+def canonical_number(text: str) -> str:
+    """A JSON number without exponent, trailing zeros or a negative zero: 1.50 is 1.5, 1e3 1000."""
+    sign, whole, decimals, power = NUMBER.fullmatch(text).groups()
+    digits = whole + (decimals or "")
+    point = len(whole) + int(power or 0)
+    if not digits.strip("0"):
+        return "0"
+    if point < 0:
+        digits, point = "0" * -point + digits, 0
+    digits = digits.ljust(point, "0")
+    head, tail = digits[:point].lstrip("0") or "0", digits[point:].rstrip("0")
+    return sign + head + ("." + tail if tail else "")

@@ -1,0 +1,131 @@
+"""A bill as a pure function of raw events, catalogue and day (section 1, principle 1)."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from .catalog import Catalog, Rows, read_catalog
+from .invoices import Invoice, Line, invoice_subscription, number_invoices
+from .metering import Usage, meter
+from .periods import Period, list_periods
+from .rating import PeriodUsage, choose_row, place_of, price_rows, rate_period, resolve
+from .staging import Event, stage
+
+Place = tuple[str, int]
+#: The reason of an event that several profiles took is the one that came closest to a bill.
+RATING_REASONS = (
+    "out_of_range",
+    "too_late",
+    "ambiguous_subscription",
+    "no_charge",
+    "no_subscription",
+    "unknown_subscription",
+    "unknown_customer",
+)
+
+
+@dataclass
+class Bill:
+    """Everything a build through one day makes. Places are (load_id, line_number).
+
+    `accepted` holds voids too: landed = accepted + duplicate + rejects.
+    """
+
+    accepted: list[Place]
+    duplicate: list[Place]
+    rejects: list[tuple[str, int, str]]
+    unbilled: list[tuple[str, int, str]]
+    invoices: list[Invoice]
+    lines: list[Line]
+
+
+@dataclass
+class RatedSubscription:
+    """Periods of a subscription and what rating found in the started ones."""
+
+    periods: list[Period]
+    rated: dict[int, PeriodUsage]
+
+
+def reason_of(
+    catalog: Catalog,
+    subscriptions: dict[str, RatedSubscription],
+    usage: Usage,
+    as_of_at: datetime,
+) -> set[str]:
+    """Why no charge billed the usage; empty if its period has not started yet."""
+    event = usage.event
+    owner, charges, reason = resolve(catalog, usage, event.occurred_at, as_of_at)
+    if owner is None:
+        return {reason}
+    rated = subscriptions[owner.subscription_id]
+    period = next((one for one in rated.periods if one.holds(event.occurred_at)), None)
+    if period is None or period.period_from >= as_of_at:
+        return set()
+    reasons = set()
+    for charge in charges:
+        rows = price_rows(catalog, charge, owner.currency, period.from_date, period.period_from)
+        if charge.recorded_at > period.period_from or choose_row(rows, usage) is None:
+            reasons.add("no_charge")
+        elif event.loaded_at >= period.cutoff_at:
+            reasons.add("too_late")
+        elif place_of(usage) in rated.rated[period.number].out_of_range:
+            reasons.add("out_of_range")
+        else:
+            reasons.add("ambiguous_subscription")
+    return reasons
+
+
+def bill(catalog_rows: Rows, raw_rows: list[dict], as_of_day: date) -> Bill:
+    """Bill everything known at the midnight that ends `as_of_day`.
+
+    `catalog_rows` maps a file's stem to its rows of text; `raw_rows` are rows of
+    `raw.usage_events`, loaded_at a naive UTC datetime, other fields text or None.
+    """
+    as_of_at = datetime(as_of_day.year, as_of_day.month, as_of_day.day) + timedelta(days=1)
+    catalog = read_catalog(catalog_rows, as_of_at)
+    staged = stage(raw_rows, as_of_at)
+    profiles = list(catalog.profiles.values())
+    metered: list[tuple[Event, list[Usage], str | None]] = []
+    by_customer: dict[str, list[Usage]] = {}
+    for event in staged.events:
+        usages, reason = meter(event, profiles)
+        metered.append((event, usages, reason))
+        by_customer.setdefault(event.customer_id, []).extend(usages)
+    subscriptions: dict[str, RatedSubscription] = {}
+    billed: set[Place] = set()
+    invoices: list[Invoice] = []
+    for subscription in catalog.subscriptions:
+        periods = list_periods(catalog, subscription, as_of_at)
+        usages = by_customer.get(subscription.customer_id, [])
+        rated = {
+            period.number: rate_period(catalog, period, usages, as_of_at)
+            for period in periods
+            if period.period_from < as_of_at
+        }
+        subscriptions[subscription.subscription_id] = RatedSubscription(periods, rated)
+        for found in rated.values():
+            billed |= found.billed
+        invoices += invoice_subscription(catalog, subscription, rated, as_of_at)
+    number_invoices(invoices)
+    unbilled = []
+    for event, usages, reason in metered:
+        place = (event.load_id, event.line_number)
+        if event.voided_at is not None or place in billed:
+            continue
+        if reason is None:
+            found = set()
+            for usage in usages:
+                found |= reason_of(catalog, subscriptions, usage, as_of_at)
+            reason = next((one for one in RATING_REASONS if one in found), None)
+        if reason is not None:
+            unbilled.append((*place, reason))
+    invoices.sort(key=lambda invoice: invoice.invoice_id.encode())
+    accepted = [(event.load_id, event.line_number) for event in staged.events + staged.voids]
+    return Bill(
+        accepted=sorted(accepted),
+        duplicate=sorted(staged.duplicates),
+        rejects=sorted(staged.rejects),
+        unbilled=sorted(unbilled),
+        invoices=invoices,
+        lines=[line for invoice in invoices for line in invoice.lines],
+    )
