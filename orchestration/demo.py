@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
+from orchestration.catalog_files import COLUMNS
+
 SEED = 20260101
 FIRST_DAY = date(2026, 1, 1)
 LAST_DAY = date(2026, 3, 31)
@@ -32,11 +34,14 @@ HOMES = [
     ("Australia/Lord_Howe", "USD", "ATLAS-JP", 2),
 ]
 FIRST_WORDS = (
-    "Amber Basalt Cobalt Delta Ember Fjord Granite Harbor Indigo Juniper Kestrel Lumen Maple "
-    "Nimbus Orchid Pioneer Quartz River Summit Tundra"
-).split()
-SECOND_WORDS = "Analytics Robotics Health Logistics Games Legal Labs Retail Media Energy".split()
-PLANS_OF_EVERY_CURRENCY = ("pro", "usage_only", "vector_30")
+    "Amber", "Basalt", "Cobalt", "Delta", "Ember", "Fjord", "Granite", "Harbor", "Indigo",
+    "Juniper", "Kestrel", "Lumen", "Maple", "Nimbus", "Orchid", "Pioneer", "Quartz", "River",
+    "Summit", "Tundra",
+)  # fmt: skip
+SECOND_WORDS = (
+    "Analytics", "Robotics", "Health", "Logistics", "Games", "Legal", "Labs", "Retail", "Media",
+    "Energy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -122,9 +127,7 @@ def _plan(index: int, currency: str) -> str:
     return plan if allowed is None or currency in allowed else "pro"
 
 
-def _subscriptions(
-    rng: random.Random, index: int, plan: str, currency: str
-) -> list[Subscription]:
+def _subscriptions(rng: random.Random, index: int, plan: str, currency: str) -> list[Subscription]:
     """The subscriptions of one customer: the main plan, and for some an add-on."""
     main = f"sub_{index + 1:04d}"
     start = FIRST_DAY
@@ -155,9 +158,7 @@ def write_catalog(directory: Path) -> None:
     customers = make_customers()
     with (directory / "customers.csv").open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(
-            "customer_id name currency time_zone billing_entity valid_from recorded_at".split()
-        )
+        writer.writerow(COLUMNS["customers"])
         for customer in customers:
             home = [customer.time_zone, customer.billing_entity]
             identity = [customer.customer_id, customer.name, customer.currency]
@@ -167,10 +168,7 @@ def write_catalog(directory: Path) -> None:
                 writer.writerow([*identity, *moved, "2026-02-15", "2026-02-01T12:00:00Z"])
     with (directory / "subscriptions.csv").open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(
-            "subscription_id customer_id plan_id currency starts_at ends_at anchor_date "
-            "recorded_at".split()
-        )
+        writer.writerow(COLUMNS["subscriptions"])
         for customer in customers:
             for made in customer.subscriptions:
                 writer.writerow(

@@ -1,0 +1,152 @@
+"""The catalogue as it lies in a folder: CSV files, their columns, rows with line numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+COLUMNS = {
+    "customers": "customer_id name currency time_zone billing_entity valid_from recorded_at",
+    "products": "product_id name product_type allowed_cycles perks recorded_at",
+    "plans": "plan_id product_id name cycle alignment grace_days recorded_at",
+    "meters": "meter version event_name aggregation property dimensions multiplier rounding"
+    " rounding_digits percentile weighted_mode carry_over amount_property recorded_at",
+    "meter_filters": "meter version property operator value recorded_at",
+    "charges": "plan_id charge_id position name charge_type timing every_cycles meter"
+    " meter_version pricing_model allowance flat_fee_at_zero tax_code recorded_at",
+    "charge_limits": "plan_id charge_id currency minimum maximum valid_from recorded_at",
+    "prices": "plan_id charge_id currency dimension_values position valid_from up_to unit_price"
+    " flat_fee package_size percent event_fee free_amount free_events recorded_at",
+    "subscriptions": "subscription_id customer_id plan_id currency starts_at ends_at"
+    " anchor_date recorded_at",
+}
+COLUMNS = {name: tuple(columns.split()) for name, columns in COLUMNS.items()}
+# A catalogue may leave these out, which is as if they had no rows.
+OPTIONAL_FILES = ("charge_limits", "meter_filters")
+LONGEST_FOUND = 60
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with a catalogue; line 0 is the file as a whole.
+
+    `found` is the text as it stands in the file, None where there is none.
+    """
+
+    file: str
+    line: int
+    field: str
+    found: str | None
+    expected: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        subject = f"{self.field}: " if self.field else ""
+        return f"{place}: {subject}found {quote(self.found)}, expected {self.expected}"
+
+
+def quote(text: str | None) -> str:
+    """`text` in quotes on one line, cut where it is long; "nothing" where there is none."""
+    if not text:
+        return "nothing"
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:LONGEST_FOUND])
+    return f'"{shown}{"..." if len(text) > LONGEST_FOUND else ""}"'
+
+
+@dataclass
+class Row:
+    """One row of a file; a column that the file lacks reads as blank."""
+
+    file: str
+    line: int
+    values: dict[str, str]
+    faults: list[Fault] = field(default_factory=list)
+
+    def __getitem__(self, column: str) -> str:
+        return self.values.get(column, "")
+
+    def key(self, *columns: str) -> tuple[str, ...]:
+        return tuple(self[column] for column in columns)
+
+    def refuse(self, column: str, expected: str, found: str | None = None) -> None:
+        """Note a fault of `column`; `found` is its value unless told otherwise."""
+        shown = self[column] if found is None else found
+        self.faults.append(Fault(f"{self.file}.csv", self.line, column, shown, expected))
+
+    def holds(self, *columns: str) -> bool:
+        """Whether none of the columns has a fault yet, so that rules may read them."""
+        return not any(fault.field in columns for fault in self.faults)
+
+
+@dataclass
+class Catalog:
+    """All files of a catalogue, and what is wrong with files as such."""
+
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    def __getitem__(self, name: str) -> list[Row]:
+        return self.rows.get(name, [])
+
+
+def read_catalog(directory: Path) -> Catalog:
+    """Read every file of the catalogue in `directory`; nothing is raised for what is in it."""
+    catalog = Catalog()
+    for name in COLUMNS:
+        path = directory / f"{name}.csv"
+        catalog.rows[name] = []
+        if path.is_file():
+            _read_file(catalog, name, path)
+        elif name not in OPTIONAL_FILES:
+            catalog.faults.append(
+                Fault(path.name, 0, "", None, "this file in the folder of the catalogue")
+            )
+    return catalog
+
+
+def _read_file(catalog: Catalog, name: str, path: Path) -> None:
+    def refuse(line: int, column: str, found: str | None, expected: str) -> None:
+        catalog.faults.append(Fault(path.name, line, column, found, expected))
+
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        line = content[: fault.start].count(b"\n") + 1
+        refuse(line, "", f"byte {content[fault.start]:#04x}", "text in UTF-8")
+        return
+    records = _records(text, path.name, catalog.faults)
+    header = next(records, (1, []))[1]
+    for column in COLUMNS[name]:
+        if column not in header:
+            refuse(1, column, None, "this column in the first line")
+    for position, column in enumerate(header):
+        if column not in COLUMNS[name]:
+            refuse(1, column, column, f"only the columns {', '.join(COLUMNS[name])}")
+        elif column in header[:position]:
+            refuse(1, column, column, "each column once")
+    for line, record in records:
+        if not record:
+            refuse(line, "", None, "no blank lines")
+        elif len(record) != len(header):
+            refuse(line, "", f"{len(record)} fields", f"{len(header)}, as in the first line")
+        else:
+            values: dict[str, str] = {}
+            for column, value in zip(header, record, strict=True):
+                values.setdefault(column, value)
+            catalog.rows[name].append(Row(name, line, values))
+
+
+def _records(text: str, file: str, faults: list[Fault]) -> Iterator[tuple[int, list[str]]]:
+    """The records of a CSV text, each with the line on which it begins."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    line = 1
+    try:
+        for record in reader:
+            yield line, record
+            line = reader.line_num + 1
+    except csv.Error as fault:
+        faults.append(Fault(file, line, "", str(fault), "a CSV line (text in double quotes)"))
