@@ -1,0 +1,224 @@
+"""`tally invoice`: one invoice, as a table for people or as exact JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from orchestration.errors import UserError
+from orchestration.marts import Marts, Row, document, grouped, grouped_money
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+TOTALS = ("invoice_total", "line_total")
+
+INVOICE_SQL = """
+select invoices.*, periods.time_zone
+from marts.invoices as invoices
+left join subscriptions.int_subscriptions__periods as periods
+    on
+        invoices.subscription_id = periods.subscription_id
+        -- The opening invoice, number 0, is dated in the zone of the first period.
+        and greatest(invoices.period_number, 1) = periods.period_number
+"""
+
+
+def read_invoice(marts: Marts, number: str) -> Row:
+    """The invoice that `number` (an invoice number or an invoice_id) names.
+
+    Raises UserError when there is none.
+    """
+    found = marts.rows(
+        INVOICE_SQL + "where invoices.invoice_number = ? or invoices.invoice_id = ?", number, number
+    )
+    if not found:
+        raise UserError(
+            f"no invoice {number} (tally invoice --customer ID lists those of a customer)"
+        )
+    return found[0]
+
+
+def list_invoices(marts: Marts, customer: str) -> list[Row]:
+    """The invoices of `customer`, oldest first. Raises UserError when there are none."""
+    found = marts.rows(
+        INVOICE_SQL
+        + "where invoices.customer_id = ? order by invoices.cutoff_at, invoices.invoice_id",
+        customer,
+    )
+    if not found:
+        raise UserError(f"no invoice of a customer {customer}")
+    return found
+
+
+def read_lines(marts: Marts, invoice_id: str) -> list[Row]:
+    """The lines of one invoice in their order, each with the rate of its only step, if so."""
+    return marts.rows(
+        """
+        select lines.*, steps.rate
+        from marts.invoice_lines as lines
+        left join (
+            select rated_line_id, min(rate) as rate
+            from marts.rating_steps
+            group by rated_line_id
+            having count(*) = 1
+        ) as steps
+            on lines.rated_line_id = steps.rated_line_id
+        where lines.invoice_id = ?
+        order by lines.line_number
+        """,
+        invoice_id,
+    )
+
+
+def invoice_document(invoice: Row, lines: list[Row], exponent: int) -> Row:
+    """What `--format json` prints: money at the exponent, other decimals as exact text."""
+    return {
+        **document(invoice, TOTALS, exponent),
+        "lines": [
+            {k: v for k, v in document(line, TOTALS, exponent).items() if k != "rate"}
+            for line in lines
+        ],
+    }
+
+
+def _price(line: Row) -> str:
+    """A hint of the price, where one says it all; the steps (tally explain) have the rest."""
+    model = line["pricing_model"]
+    if model is None or line["line_kind"] == "minimum":
+        return ""
+    if model == "per_unit" and line["rate"] is not None:
+        return grouped(line["rate"])
+    return model.replace("_", " ")
+
+
+def _period(from_date: object, to_date: object) -> str:
+    """A half-open period as people say it, with its last day."""
+    if from_date is None or to_date is None or from_date >= to_date:
+        return str(from_date or "")
+    return f"{from_date} to {to_date - timedelta(days=1)}"
+
+
+def _describe(line: Row) -> str:
+    from rich.markup import escape
+
+    text = escape(str(line["name"] or line["charge_id"]))
+    if line["line_kind"] == "minimum":
+        text += ": up to the minimum"
+    if line["dimension_values"]:
+        text += f" [dim]{escape(line['dimension_values'].replace('|', ', '))}[/dim]"
+    return text
+
+
+def lines_table(invoice: Row, lines: list[Row], exponent: int) -> Table:
+    """The lines and the total, right-aligned where they are numbers."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False)
+    table.add_column("#", justify="right")
+    table.add_column("Charge", "Total")
+    for name in ("Quantity", "Included", "Rated"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Price", justify="right", no_wrap=True)
+    table.add_column(
+        str(invoice["currency"]),
+        grouped_money(invoice["invoice_total"], exponent),
+        justify="right",
+        no_wrap=True,
+        footer_style="bold",
+    )
+    for line in lines:
+        covered = line["covered_quantity"]
+        table.add_row(
+            str(line["line_number"]),
+            _describe(line),
+            grouped(line["quantity"]),
+            grouped(covered) if covered else "",
+            grouped(line["rated_quantity"]),
+            _price(line),
+            grouped_money(line["line_total"], exponent),
+        )
+    return table
+
+
+def _print_invoice(invoice: Row, lines: list[Row], exponent: int) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    header = Table.grid(padding=(0, 2))
+    title = invoice["invoice_number"] or f"{invoice['invoice_id']} (not numbered yet)"
+    customer = f"{invoice['customer_name']} ({invoice['customer_id']})"
+    facts = {
+        "Invoice": f"[bold]{escape(title)}[/bold]",
+        "Status": "[yellow]draft[/yellow]"
+        if invoice["status"] == "draft"
+        else f"[green]{invoice['status']}[/green]",
+        "Customer": escape(customer),
+        "Subscription": escape(f"{invoice['subscription_id']}, plan {invoice['plan_id']}"),
+        "Period": _period(invoice["period_from_date"], invoice["period_to_date"]),
+        "Dated": f"{invoice['invoice_date']}, {invoice['time_zone'] or 'UTC'}",
+        "Currency": str(invoice["currency"]),
+        "Billed by": escape(str(invoice["billing_entity"])),
+    }
+    for name, text in facts.items():
+        header.add_row(f"[dim]{name}[/dim]", text)
+    console.print(header)
+    console.print(lines_table(invoice, lines, exponent))
+    console.print(
+        f"[dim]tally explain '{escape(lines[-1]['line_id'])}' shows how a line came about[/dim]"
+        if lines
+        else "[dim]no lines[/dim]"
+    )
+
+
+def _print_list(invoices: list[Row], marts: Marts) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("Invoice", "Status", "Subscription", "Period"):
+        table.add_column(name)
+    table.add_column("Total", justify="right")
+    for invoice in invoices:
+        total = grouped_money(invoice["invoice_total"], marts.exponent(invoice["currency"]))
+        table.add_row(
+            escape(invoice["invoice_number"] or invoice["invoice_id"]),
+            invoice["status"],
+            escape(invoice["subscription_id"]),
+            _period(invoice["period_from_date"], invoice["period_to_date"]),
+            f"{total} {invoice['currency']}",
+        )
+    Console(highlight=False).print(table)
+
+
+def run_invoice(arguments: argparse.Namespace) -> int:
+    """Print the invoice asked for, or a customer's list and the newest of it."""
+    with Marts(arguments.target) as marts:
+        invoices = (
+            list_invoices(marts, arguments.customer)
+            if arguments.customer
+            else [read_invoice(marts, arguments.number)]
+        )
+        newest = invoices[-1]
+        exponent = marts.exponent(newest["currency"])
+        lines = read_lines(marts, newest["invoice_id"])
+        if arguments.format == "json":
+            shown = invoice_document(newest, lines, exponent)
+            if arguments.customer:
+                listed = [
+                    document(each, TOTALS, marts.exponent(each["currency"])) for each in invoices
+                ]
+                shown = {"invoices": listed, "newest": shown}
+            print(json.dumps(shown, indent=2, ensure_ascii=False))
+            return 0
+        if arguments.customer:
+            _print_list(invoices, marts)
+        _print_invoice(newest, lines, exponent)
+    return 0

@@ -1,0 +1,93 @@
+"""Reading the marts: rows as mappings, values as exact text.
+
+Nothing here passes money or a quantity through a float: a decimal is text or a Decimal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from orchestration.errors import UserError
+from orchestration.warehouse import Warehouse, connect
+
+Row = dict[str, Any]
+
+
+class Marts:
+    """The target's public tables, read only. Raises UserError where they are not built yet."""
+
+    def __init__(self, target: str | None) -> None:
+        self.warehouse: Warehouse = connect(target, read_only=True)
+        self._exponents: dict[str, int] | None = None
+
+    def __enter__(self) -> Marts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.warehouse.close()
+
+    def rows(self, sql: str, *parameters: Any) -> list[Row]:
+        """The rows of one query, each a mapping by column name."""
+        try:
+            columns, rows = self.warehouse.query(sql, list(parameters))
+        except Exception as fault:
+            if "does not exist" in str(fault):
+                raise UserError("nothing has been built here yet: run tally build") from fault
+            raise
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+    def exponent(self, currency: str) -> int:
+        """The number of decimals of `currency`."""
+        if self._exponents is None:
+            self._exponents = {
+                row["currency"]: row["exponent"]
+                for row in self.rows("select currency, exponent from reference.currencies")
+            }
+        return self._exponents[currency]
+
+
+def exact_text(value: Any) -> Any:
+    """`value` as JSON holds it: decimals as plain text without trailing zeros, instants in UTC."""
+    if isinstance(value, Decimal):
+        text = format(value, "f")
+        return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="auto") + "Z"
+    if isinstance(value, date):
+        return value.isoformat()
+    return value
+
+
+def money(amount: Decimal, exponent: int) -> str:
+    """A rounded amount at its currency's exponent, without separators."""
+    return format(amount.quantize(Decimal(1).scaleb(-exponent)), "f")
+
+
+def grouped_money(amount: Decimal, exponent: int) -> str:
+    """A rounded amount for people: exponent and thousands separators."""
+    return format(amount.quantize(Decimal(1).scaleb(-exponent)), ",f")
+
+
+def grouped(value: Any) -> str:
+    """A number for people: thousands separators, no trailing zeros; blank for none."""
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        text = format(value, ",f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    if isinstance(value, int) and not isinstance(value, bool):
+        return format(value, ",d")
+    return str(value)
+
+
+def document(row: Mapping[str, Any], totals: Sequence[str], exponent: int) -> Row:
+    """`row` as JSON holds it; the columns `totals` are money at the currency's exponent."""
+    return {
+        name: money(value, exponent)
+        if name in totals and isinstance(value, Decimal)
+        else exact_text(value)
+        for name, value in row.items()
+    }
