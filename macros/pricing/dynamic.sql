@@ -10,6 +10,6 @@
         "step_applies": "true",
         "units": "rated_quantity",
         "rate": "0",
-        "fixed_amount": exact_amount("coalesce(usage_amount, 0)"),
+        "fixed_amount": "coalesce(usage_amount, 0)",
     }) }}
 {%- endmacro %}

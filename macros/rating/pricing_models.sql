@@ -45,26 +45,34 @@
 {%- endmacro %}
 
 {#
-    One of those expressions for a row of whatever pricing model, null for none.
+    One of those expressions for a row of whatever pricing model.
 #}
-{% macro pricing_expression(part, type, models) -%}
+{% macro pricing_expression(part, models) -%}
     case pricing_model
         {%- for name in models %}
-        when '{{ name }}'
-            then cast({{ pricing_model(name)[part] }} as {{ type }})
+        when '{{ name }}' then {{ pricing_model(name)[part] }}
         {%- endfor %}
-        when '' then cast(null as {{ type }})
+        when '' then null
     end
 {%- endmacro %}
 
 {% macro step_applies(models) -%}
-    coalesce({{ pricing_expression("step_applies", "boolean", models) }}, false)
+    coalesce({{ pricing_expression("step_applies", models) }}, false)
 {%- endmacro %}
 
-{% macro step_units(models) -%} {{ pricing_expression("units", type_quantity(), models) }} {%- endmacro %}
+{% macro step_units(models) -%}
+    cast(
+        case
+            when {{ fits_quantity(pricing_expression("units", models)) }}
+                then {{ pricing_expression("units", models) }}
+        end as {{ type_quantity() }}
+    )
+{%- endmacro %}
 
-{% macro step_rate(models) -%} {{ pricing_expression("rate", type_price(), models) }} {%- endmacro %}
+{% macro step_rate(models) -%}
+    cast({{ pricing_expression("rate", models) }} as {{ type_price() }})
+{%- endmacro %}
 
 {% macro step_fixed_amount(models) -%}
-    {{ pricing_expression("fixed_amount", type_amount(), models) }}
+    {{ exact_amount(pricing_expression("fixed_amount", models)) }}
 {%- endmacro %}

@@ -1,0 +1,79 @@
+with
+
+build_window as (
+
+    select * from {{ ref('build_window') }}
+
+),
+
+rated_lines as (
+
+    select * from {{ ref('rated_lines') }}
+
+),
+
+invoice_periods as (
+
+    select * from {{ ref('int_invoicing__invoice_periods') }}
+
+),
+
+-- Fees first, then each usage charge's price rows and its minimum.
+numbered as (
+
+    select
+        invoice_periods.invoice_id,
+        rated_lines.*,
+        row_number() over (
+            partition by invoice_periods.invoice_id
+            order by
+                case when rated_lines.line_kind in ('recurring', 'one_time') then 0 else 1 end,
+                rated_lines.charge_position,
+                {{ binary_order('rated_lines.charge_id') }},
+                case when rated_lines.line_kind = 'minimum' then 1 else 0 end,
+                rated_lines.price_position,
+                {{ binary_order('rated_lines.dimension_values') }},
+                rated_lines.period_from
+        ) as line_number
+    from rated_lines
+    inner join build_window
+        on rated_lines.cutoff_at > build_window.open_from
+    inner join invoice_periods
+        on
+            rated_lines.subscription_id = invoice_periods.subscription_id
+            and rated_lines.invoice_number_in_subscription
+            = invoice_periods.invoice_number_in_subscription
+
+)
+
+select
+    invoice_id || '#' || cast(line_number as {{ type_text() }}) as line_id,
+    invoice_id,
+    cast(line_number as integer) as line_number,
+    line_kind,
+    charge_id,
+    name,
+    case
+        when pricing_model in ('percentage', 'tiered_percentage') then currency
+        when pricing_model is null then 'fee'
+        else 'units'
+    end as unit_description,
+    subscription_id,
+    customer_id,
+    invoice_number_in_subscription as period_number,
+    period_from,
+    period_to,
+    dimension_values,
+    pricing_model,
+    event_count,
+    quantity,
+    covered_quantity,
+    rated_quantity,
+    amount,
+    line_total,
+    currency,
+    tax_code,
+    rated_line_id,
+    rules_version,
+    cutoff_at
+from numbered
