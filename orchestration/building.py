@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import os
 import shutil
 import sys
@@ -14,9 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestration.catalog import write_missing_files
+from orchestration.catalog_files import COLUMNS
 from orchestration.dbt_commands import Command, Window, build_command
 from orchestration.errors import UserError
 from orchestration.house import log_file, shorten, target_folder
+from orchestration.landing import create_raw_tables
+from orchestration.warehouse import connect
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,8 @@ class Outcome:
 def complete_catalog(catalog: Path, project: Path) -> Path:
     """A copy of `catalog` under dbt's target path that has every file of the catalogue.
 
-    A file that `catalog` leaves out becomes its header alone. The headers are those of
-    seeds/catalog, the one place that states them. The copy is always the same folder, so
-    that dbt does not take another catalogue for another project.
+    A file that may be left out and is becomes its header alone. The copy is always the same
+    folder, so that dbt does not take another catalogue for another project.
     Raises UserError when `catalog` is not a folder.
     """
     if not catalog.is_dir():
@@ -50,15 +52,10 @@ def complete_catalog(catalog: Path, project: Path) -> Path:
         return copy
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir(parents=True)
-    for model in sorted((project / "seeds" / "catalog").glob("*.csv")):
-        if (catalog / model.name).is_file():
-            shutil.copyfile(catalog / model.name, copy / model.name)
-        else:
-            with model.open(newline="", encoding="utf-8-sig") as lines:
-                header = next(csv.reader(lines))
-            (copy / model.name).write_text(",".join(header) + "\n", encoding="utf-8")
-    for properties in (project / "seeds" / "catalog").glob("*.yml"):
-        shutil.copyfile(properties, copy / properties.name)
+    for name in COLUMNS:
+        if (catalog / f"{name}.csv").is_file():
+            shutil.copyfile(catalog / f"{name}.csv", copy / f"{name}.csv")
+    write_missing_files(copy)
     return copy
 
 
@@ -156,8 +153,10 @@ def build(
 ) -> Outcome:
     """Seeds, models and data tests of `window`, as `dbt seed && dbt build` would.
 
-    Raises UserError as `run_dbt` and `complete_catalog` do.
+    A house in which nothing has landed yet gets its empty raw tables first. Raises UserError as `run_dbt` and `complete_catalog` do.
     """
     if catalog is not None:
         catalog = complete_catalog(catalog, project)
+    with connect(target) as warehouse:
+        create_raw_tables(warehouse)
     return run_dbt(build_command(project, target, window, catalog, full), project)

@@ -74,7 +74,10 @@ def _catalog_holds(arguments: argparse.Namespace, project: Path) -> bool:
     """Whether the catalogue is without fault; every fault is printed where it is not."""
     from orchestration.catalog import check_catalog
 
-    faults = check_catalog(arguments.catalog or project / "seeds" / "catalog")
+    folder = arguments.catalog or project / "seeds" / "catalog"
+    if not folder.is_dir():
+        raise UserError(f"no such catalogue folder: {folder}")
+    faults = check_catalog(folder)
     for fault in faults:
         print(fault, file=sys.stderr)
     if faults:

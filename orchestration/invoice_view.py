@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestration.errors import UserError
 from orchestration.marts import Marts, Row, document, grouped, grouped_money
+from orchestration.terminal import make_console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -121,13 +122,13 @@ def lines_table(invoice: Row, lines: list[Row], exponent: int) -> Table:
     table.add_column("#", justify="right")
     table.add_column("Charge", "Total")
     for name in ("Quantity", "Included", "Rated"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("Price", justify="right", no_wrap=True)
+        table.add_column(name, justify="right", overflow="fold")
+    table.add_column("Price", justify="right", overflow="fold")
     table.add_column(
         str(invoice["currency"]),
         grouped_money(invoice["invoice_total"], exponent),
         justify="right",
-        no_wrap=True,
+        overflow="fold",
         footer_style="bold",
     )
     for line in lines:
@@ -145,11 +146,10 @@ def lines_table(invoice: Row, lines: list[Row], exponent: int) -> Table:
 
 
 def _print_invoice(invoice: Row, lines: list[Row], exponent: int) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = make_console()
     header = Table.grid(padding=(0, 2))
     title = invoice["invoice_number"] or f"{invoice['invoice_id']} (not numbered yet)"
     customer = f"{invoice['customer_name']} ({invoice['customer_id']})"
@@ -178,7 +178,6 @@ def _print_invoice(invoice: Row, lines: list[Row], exponent: int) -> None:
 
 def _print_list(invoices: list[Row], marts: Marts) -> None:
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -195,7 +194,7 @@ def _print_list(invoices: list[Row], marts: Marts) -> None:
             _period(invoice["period_from_date"], invoice["period_to_date"]),
             f"{total} {invoice['currency']}",
         )
-    Console(highlight=False).print(table)
+    make_console().print(table)
 
 
 def run_invoice(arguments: argparse.Namespace) -> int:

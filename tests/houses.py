@@ -12,6 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from orchestration.catalog import write_missing_files
+from orchestration.catalog_files import COLUMNS
+from orchestration.landing import create_raw_tables
+from orchestration.warehouse import Warehouse
+
 PROJECT = Path(__file__).resolve().parent.parent
 RAW_COLUMNS = (
     "load_id",
@@ -36,22 +41,17 @@ class BuildFailed(AssertionError):
     """A build that was expected to end well did not; holds what it said."""
 
 
-def catalog_header(name: str) -> list[str]:
-    """The columns of one catalogue file, as seeds/catalog states them."""
-    with (PROJECT / "seeds" / "catalog" / f"{name}.csv").open(newline="") as lines:
-        return next(csv.reader(lines))
-
-
 def write_catalog(folder: Path, catalog: Catalog) -> Path:
     """`catalog` (rows by file name) as CSV files in `folder`; a missing column is blank."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, rows in catalog.items():
         stem = name.removesuffix(".csv")
         with (folder / f"{stem}.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, catalog_header(stem), lineterminator="\n")
+            writer = csv.DictWriter(file, COLUMNS[stem], lineterminator="\n")
             writer.writeheader()
             for row in rows:
                 writer.writerow({k: "" if v is None else v for k, v in row.items()})
+    write_missing_files(folder)
     return folder
 
 
@@ -203,21 +203,6 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
-RAW_TABLES = (
-    "create schema if not exists raw",
-    """create table if not exists raw.usage_events (
-        load_id text, line_number bigint, loaded_at timestamp, customer_id text,
-        event_name text, occurred_at text, event_key text, voids_key text,
-        subscription_id text, subscription_item_id text, properties text,
-        unread_record text
-    )""",
-    """create table if not exists raw.loads (
-        load_id text, file_name text, content_hash text, row_count bigint,
-        loaded_at timestamp, mapping_hash text
-    )""",
-)
-
-
 class _DuckDB:
     def __init__(self, path: str) -> None:
         import duckdb
@@ -231,8 +216,7 @@ class _DuckDB:
         self.connection.close()
 
     def create_raw_tables(self) -> None:
-        for statement in RAW_TABLES:
-            self.connection.execute(statement)
+        create_raw_tables(Warehouse("duckdb", self.connection, "test"))
 
     def append(self, table: str, columns: Sequence[str], rows: list[tuple]) -> None:
         import pyarrow as pa
@@ -267,6 +251,7 @@ class _Postgres:
             dbname=environment["TALLY_PG_DATABASE"],
             options="-c timezone=UTC",
         )
+        self.connection.autocommit = True
 
     def __enter__(self) -> _Postgres:
         return self
@@ -275,14 +260,12 @@ class _Postgres:
         self.connection.close()
 
     def create_raw_tables(self) -> None:
-        with self.connection, self.connection.cursor() as cursor:
-            for statement in RAW_TABLES:
-                cursor.execute(statement)
+        create_raw_tables(Warehouse("postgres", self.connection, "test"))
 
     def append(self, table: str, columns: Sequence[str], rows: list[tuple]) -> None:
         from psycopg2.extras import execute_values
 
-        with self.connection, self.connection.cursor() as cursor:
+        with self.connection.cursor() as cursor:
             execute_values(
                 cursor,
                 f"insert into {table} ({', '.join(columns)}) values %s",
