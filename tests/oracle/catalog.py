@@ -148,7 +148,14 @@ class Catalog:
     limits: list[Limit] = field(default_factory=list)
     price_rows: dict[tuple[str, str], list[PriceRow]] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)
-    subscriptions: list[Subscription] = field(default_factory=list)
+    by_customer: dict[str, list[Subscription]] = field(default_factory=dict)
+
+    @property
+    def subscriptions(self) -> list[Subscription]:
+        return [one for owned in self.by_customer.values() for one in owned]
+
+    def subscriptions_of(self, customer_id: str) -> list[Subscription]:
+        return self.by_customer.get(customer_id, [])
 
 
 def number(text: str, default: Fraction | int | None = 0) -> Fraction | None:
@@ -318,7 +325,7 @@ def read_catalog(rows: Rows, as_of_at: datetime) -> Catalog:
         if states is None:
             continue
         anchor = row["anchor_date"]
-        catalog.subscriptions.append(
+        catalog.by_customer.setdefault(row["customer_id"], []).append(
             Subscription(
                 subscription_id=row["subscription_id"],
                 customer_id=row["customer_id"],

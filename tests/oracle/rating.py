@@ -71,7 +71,7 @@ def resolve(
     event, profile_id = usage.event, usage.profile.profile_id
     if event.customer_id not in catalog.customers:
         return None, [], "unknown_customer"
-    own = [one for one in catalog.subscriptions if one.customer_id == event.customer_id]
+    own = catalog.subscriptions_of(event.customer_id)
     own = [one for one in own if one.recorded_at < known_until]
     if event.subscription_id:
         own = [one for one in own if one.subscription_id == event.subscription_id]

@@ -1,0 +1,124 @@
+"""What must hold of every bill, asked of the oracle alone on small random worlds."""
+
+import random
+from collections import Counter
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+from hypothesis import HealthCheck, given, settings
+
+from tests.oracle import bill
+from tests.oracle.catalog import read_catalog
+from tests.oracle.periods import list_periods
+from tests.strategies import seeds, small_world
+
+quick = settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+def as_of_at(day):
+    return datetime(day.year, day.month, day.day) + timedelta(days=1)
+
+
+@quick
+@given(seeds())
+def test_periods_tile_the_subscription(seed):
+    rows, _, day = small_world(seed)
+    catalog = read_catalog(rows, as_of_at(day))
+    for subscription in catalog.subscriptions:
+        periods = list_periods(catalog, subscription, as_of_at(day))
+        if not periods:
+            assert subscription.starts_at >= as_of_at(day)
+            continue
+        assert periods[0].period_from == subscription.starts_at
+        for earlier, later in pairwise(periods):
+            assert earlier.period_to == later.period_from
+            assert earlier.to_date == later.from_date
+        for period in periods:
+            assert period.cycle_from <= period.period_from < period.period_to <= period.cycle_to
+            assert period.cutoff_at >= period.period_to
+            assert period.is_last == (period.period_to == subscription.ends_at)
+        if subscription.ends_at is None:
+            assert periods[-1].period_to >= as_of_at(day)
+
+
+@quick
+@given(seeds())
+def test_every_delivery_has_one_verdict(seed):
+    rows, raw_rows, day = small_world(seed)
+    made = bill(rows, raw_rows, day)
+    landed = [(row["load_id"], row["line_number"]) for row in raw_rows]
+    verdicts = made.accepted + made.duplicate + [reject[:2] for reject in made.rejects]
+    assert Counter(verdicts) == Counter(landed)
+    assert {place[:2] for place in made.unbilled} <= set(made.accepted)
+
+
+@quick
+@given(seeds())
+def test_an_invoice_is_the_sum_of_its_lines(seed):
+    made = bill(*small_world(seed))
+    assert made.invoices
+    for invoice in made.invoices:
+        totals = [Decimal(line.line_total) for line in invoice.lines]
+        assert sum(totals) == Decimal(invoice.total)
+        assert [line.line_number for line in invoice.lines] == list(range(1, len(totals) + 1))
+
+
+@quick
+@given(seeds())
+def test_numbers_are_gapless_and_drafts_have_none(seed):
+    made = bill(*small_world(seed))
+    numbers: dict[str, list[str]] = {}
+    for invoice in made.invoices:
+        assert (invoice.invoice_number is None) == (invoice.status == "draft")
+        if invoice.invoice_number:
+            numbers.setdefault(invoice.billing_entity, []).append(invoice.invoice_number)
+    for entity, given_numbers in numbers.items():
+        wanted = [f"{entity}-{count:06d}" for count in range(1, len(given_numbers) + 1)]
+        assert sorted(given_numbers) == wanted
+
+
+@quick
+@given(seeds())
+def test_the_order_of_the_rows_does_not_matter(seed):
+    rows, raw_rows, day = small_world(seed)
+    order = random.Random(seed)
+    shuffled = {name: order.sample(table, len(table)) for name, table in rows.items()}
+    assert bill(shuffled, order.sample(raw_rows, len(raw_rows)), day) == bill(rows, raw_rows, day)
+
+
+@quick
+@given(seeds())
+def test_a_closed_invoice_never_changes(seed):
+    rows, raw_rows, day = small_world(seed)
+    earlier = bill(rows, raw_rows, day - timedelta(days=20))
+    later = {invoice.invoice_id: invoice for invoice in bill(rows, raw_rows, day).invoices}
+    for invoice in earlier.invoices:
+        if invoice.status == "final":
+            assert later[invoice.invoice_id] == invoice
+
+
+@quick
+@given(seeds())
+def test_a_charge_stays_within_its_limits(seed):
+    rows, raw_rows, day = small_world(seed)
+    made = bill(rows, raw_rows, day)
+    plans = {row["subscription_id"]: row["plan_id"] for row in rows["subscriptions"]}
+    limits = {
+        (row["plan_id"], row["charge_id"], row["currency"]): row for row in rows["charge_limits"]
+    }
+    for invoice in made.invoices:
+        totals: Counter[str] = Counter()
+        for line in invoice.lines:
+            totals[line.charge_id] += Decimal(line.line_total)
+        for charge_id, total in totals.items():
+            key = (plans[invoice.subscription_id], charge_id, invoice.currency)
+            limit = limits.get(key)
+            if limit is not None:
+                assert total >= Decimal(limit["minimum"])
+                assert not limit["maximum"] or total <= Decimal(limit["maximum"])
