@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import csv
 import random
+import sys
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from orchestration.catalog_files import COLUMNS
@@ -46,7 +47,7 @@ SECOND_WORDS = (
 
 @dataclass(frozen=True)
 class Subscription:
-    """One subscription; dates are local, `last_day` is the last one on which usage is made."""
+    """One subscription; usage is made from its first_day to its last_day."""
 
     subscription_id: str
     plan_id: str
@@ -57,7 +58,10 @@ class Subscription:
 
     @property
     def first_day(self) -> date:
-        return max(date.fromisoformat(self.starts_at[:10]) + timedelta(1), FIRST_DAY)
+        # A start within a day: usage from the next one. A local date west of Greenwich begins
+        # hours later than this UTC day does, so that a little usage comes before its subscription.
+        start = date.fromisoformat(self.starts_at[:10])
+        return max(start + timedelta(len(self.starts_at) > 10), FIRST_DAY)
 
     @property
     def last_day(self) -> date:
@@ -185,7 +189,18 @@ def write_catalog(directory: Path) -> None:
                 )
 
 
-if __name__ == "__main__":
-    import sys
+def generate(directory: Path | str) -> list[tuple[Path, datetime]]:
+    """Write the usage, a file a load day; returns each file with the time it is landed (UTC)."""
+    from orchestration.demo_usage import write_usage
 
-    write_catalog(Path(sys.argv[2]))
+    return write_usage(Path(directory))
+
+
+def main(arguments: list[str]) -> None:
+    """`python -m orchestration.demo catalog|usage DIRECTORY`."""
+    what, directory = arguments
+    {"catalog": write_catalog, "usage": generate}[what](Path(directory))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
