@@ -153,7 +153,8 @@ def build(
 ) -> Outcome:
     """Seeds, models and data tests of `window`, as `dbt seed && dbt build` would.
 
-    A house in which nothing has landed yet gets its empty raw tables first. Raises UserError as `run_dbt` and `complete_catalog` do.
+    A house in which nothing has landed yet gets its empty raw tables first.
+    Raises UserError as `run_dbt` and `complete_catalog` do.
     """
     if catalog is not None:
         catalog = complete_catalog(catalog, project)

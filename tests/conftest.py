@@ -16,6 +16,7 @@ import pytest
 
 from tests import scenario
 from tests.houses import House
+from tests.postgres_server import fresh_database
 from tests.worlds import random_world
 
 os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
@@ -25,16 +26,7 @@ HouseFactory = Callable[..., House]
 
 
 @pytest.fixture(scope="session")
-def postgres_server():
-    """A running server: the wheel's own, or the one that TALLY_TEST_POSTGRES names."""
-    from tests.postgres_server import running_server
-
-    with running_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def house(request, tmp_path_factory) -> HouseFactory:
+def house(tmp_path_factory) -> HouseFactory:
     """Makes houses: house(engine, catalog, rows) -> House, not yet built.
 
     `catalog` is a folder, or rows by file name; `rows` are mappings of raw.usage_events.
@@ -45,9 +37,7 @@ def house(request, tmp_path_factory) -> HouseFactory:
         folder = Path(tmp_path_factory.mktemp(f"house_{engine}"))
         environment = {}
         if engine == "postgres":
-            server = request.getfixturevalue("postgres_server")
-            name = f"house_{os.getpid()}_{next(numbers)}"
-            environment = server.create_database(name)
+            environment = fresh_database(f"house_{os.getpid()}_{next(numbers)}")
         made = House(engine, folder, catalog, environment)
         made.insert(rows)
         return made
@@ -57,13 +47,13 @@ def house(request, tmp_path_factory) -> HouseFactory:
 
 @pytest.fixture(scope="session")
 def twins(house) -> Callable[..., dict[str, House]]:
-    """Builds one scenario on both engines at once: twins(catalog, rows, *build words)."""
+    """Builds one scenario on both engines at once: twins(catalog, rows, build)."""
 
-    def make(catalog, rows, *words: str) -> dict[str, House]:
+    def make(catalog, rows, build: Callable[[House], object]) -> dict[str, House]:
         rows = list(rows)
         houses = {engine: house(engine, catalog, rows) for engine in ENGINES}
         with ThreadPoolExecutor(len(houses)) as pool:
-            for built in [pool.submit(each.build, *words) for each in houses.values()]:
+            for built in [pool.submit(build, each) for each in houses.values()]:
                 built.result()
         return houses
 
@@ -73,11 +63,15 @@ def twins(house) -> Callable[..., dict[str, House]]:
 @pytest.fixture(scope="session")
 def scenario_twins(twins) -> dict[str, House]:
     """The scenario written by hand, built once on each engine through its last day."""
-    return twins(scenario.catalog(), scenario.rows(), "--through", scenario.THROUGH)
+    return twins(
+        scenario.catalog(),
+        scenario.rows(),
+        lambda each: each.build("--through", scenario.THROUGH),
+    )
 
 
 @pytest.fixture(scope="session")
 def world_twins(twins) -> dict[str, House]:
     """A random world of the oracle's, built once on each engine through its as-of day."""
     catalog, rows, as_of_day = random_world()
-    return twins(catalog, rows, "--through", str(as_of_day))
+    return twins(catalog, rows, lambda each: each.build_unchecked(str(as_of_day)))

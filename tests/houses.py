@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -149,7 +150,7 @@ class House:
         )
 
     def dbt(self, *words: str) -> subprocess.CompletedProcess:
-        """Run plain dbt, with this house's catalogue completed by hand before."""
+        """Run plain dbt to its end, whatever that is."""
         return subprocess.run(
             [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *words],
             cwd=PROJECT,
@@ -164,6 +165,19 @@ class House:
         done = self.run("build", *words)
         if done.returncode != 0:
             raise BuildFailed(f"{self.engine}: {done.stderr.strip()}\n{done.stdout.strip()}")
+        return self
+
+    def build_unchecked(self, through: str) -> House:
+        """The same build by plain dbt: for a catalogue that is right and not tidy."""
+        done = self.dbt(
+            "build",
+            "--exclude-resource-type",
+            "unit_test",
+            "--vars",
+            json.dumps({"through_day": through}),
+        )
+        if done.returncode != 0:
+            raise BuildFailed(f"{self.engine}: {done.stdout[-4000:]}")
         return self
 
     def build_and_kill(self, seconds: float) -> bool:

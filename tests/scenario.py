@@ -27,11 +27,12 @@ PLAN_CHARGES = [
 ]
 
 
-def _price(charge: str, **columns: Any) -> list[dict[str, Any]]:
-    """One band of a price in every currency of the scenario."""
+def _price(charge: str, *bands: dict[str, Any], **row: Any) -> list[dict[str, Any]]:
+    """A price of one charge in every currency of the scenario, band by band."""
     return [
-        {"plan_id": "hybrid", "charge_id": charge, "currency": currency, **columns}
+        {"plan_id": "hybrid", "charge_id": charge, "currency": currency, **row, **band}
         for currency in ("USD", "EUR", "JPY")
+        for band in bands
     ]
 
 
@@ -43,22 +44,31 @@ def catalog() -> dict[str, list[dict[str, Any]]]:
         "nippon": ("JPY", "Asia/Tokyo", "EU"),
     }
     prices: list[dict[str, Any]] = [
-        *_price("base_fee", unit_price="49.99"),
-        *_price("support_fee", unit_price="10"),
-        *_price("setup_fee", unit_price="99"),
-        *_price("calls", unit_price="0.0125"),
-        *_price("storage", up_to="10", unit_price="0.5"),
-        *_price("storage", unit_price="0.25", flat_fee="1"),
-        *_price("seats", up_to="2", flat_fee="20"),
-        *_price("seats", flat_fee="35"),
-        *_price("latency", unit_price="0.1", package_size="100"),
-        *_price("users", flat_fee="7.77"),
-        *_price("takings", percent="2.9", event_fee="0.3", free_amount="10", free_events="1"),
+        *_price("base_fee", {"unit_price": "49.99"}),
+        *_price("support_fee", {"unit_price": "10"}),
+        *_price("setup_fee", {"unit_price": "99"}),
+        *_price("calls", {"unit_price": "0.0125"}),
+        *_price(
+            "storage",
+            {"up_to": "10", "unit_price": "0.5"},
+            {"unit_price": "0.25", "flat_fee": "1"},
+        ),
+        *_price("seats", {"up_to": "2", "flat_fee": "20"}, {"flat_fee": "35"}),
+        *_price("latency", {"unit_price": "0.1", "package_size": "100"}),
+        *_price("users", {"flat_fee": "7.77"}),
+        *_price(
+            "takings",
+            {"percent": "2.9", "event_fee": "0.3", "free_amount": "10", "free_events": "1"},
+        ),
     ]
     for position, region in enumerate(("", "region=eu", "region=eu|model=large"), start=1):
-        row = {"dimension_values": region, "position": position}
-        prices += _price("tokens", **row, up_to="5000", unit_price=f"0.00{position}")
-        prices += _price("tokens", **row, unit_price=f"0.000{position}", flat_fee="0.5")
+        prices += _price(
+            "tokens",
+            {"up_to": "5000", "unit_price": f"0.00{position}"},
+            {"unit_price": f"0.000{position}", "flat_fee": "0.5"},
+            dimension_values=region,
+            position=position,
+        )
     return {
         "customers": [
             {
