@@ -221,7 +221,8 @@ class _DuckDB:
     def __init__(self, path: str) -> None:
         import duckdb
 
-        self.connection = duckdb.connect(path, config={"TimeZone": "UTC"})
+        self.connection = duckdb.connect(path)
+        self.connection.execute("set timezone = 'UTC'")
 
     def __enter__(self) -> _DuckDB:
         return self
