@@ -1,3 +1,11 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_window',
+        meta={'replaces': 'open_periods'},
+    )
+}}
+
 with
 
 build_window as (

@@ -18,6 +18,12 @@ periods as (
 
 ),
 
+charges as (
+
+    select * from {{ ref('stg_catalog__charges') }}
+
+),
+
 prices as (
 
     select * from {{ ref('stg_catalog__prices') }}
@@ -73,6 +79,11 @@ candidates as (
             order by prices.valid_from_date desc, prices.recorded_at desc
         ) as recency
     from billed_fees
+    inner join charges
+        on
+            billed_fees.plan_id = charges.plan_id
+            and billed_fees.charge_id = charges.charge_id
+            and billed_fees.fee_from >= charges.recorded_at
     inner join prices
         on
             billed_fees.plan_id = prices.plan_id

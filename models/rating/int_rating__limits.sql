@@ -12,9 +12,9 @@ periods as (
 
 ),
 
-charges as (
+price_rows as (
 
-    select * from {{ ref('stg_catalog__charges') }}
+    select * from {{ ref('int_rating__price_rows') }}
 
 ),
 
@@ -24,12 +24,26 @@ charge_limits as (
 
 ),
 
-open_periods as (
+-- A charge without a price in force bills nothing, not even its minimum.
+priced_charges as (
 
-    select periods.*
-    from periods
+    select
+        price_rows.subscription_id,
+        price_rows.period_number,
+        price_rows.plan_id,
+        price_rows.charge_id,
+        price_rows.currency,
+        price_rows.cutoff_at
+    from price_rows
     inner join build_window
-        on periods.cutoff_at > build_window.open_from
+        on price_rows.cutoff_at > build_window.open_from
+    group by
+        price_rows.subscription_id,
+        price_rows.period_number,
+        price_rows.plan_id,
+        price_rows.charge_id,
+        price_rows.currency,
+        price_rows.cutoff_at
 
 ),
 
@@ -37,32 +51,32 @@ open_periods as (
 candidates as (
 
     select
-        open_periods.subscription_id,
-        open_periods.period_number,
-        charges.charge_id,
+        priced_charges.subscription_id,
+        priced_charges.period_number,
+        priced_charges.charge_id,
         charge_limits.minimum,
         charge_limits.maximum,
-        open_periods.currency,
-        open_periods.cutoff_at,
+        priced_charges.currency,
+        priced_charges.cutoff_at,
         row_number() over (
             partition by
-                open_periods.subscription_id,
-                open_periods.period_number,
-                charges.charge_id
+                priced_charges.subscription_id,
+                priced_charges.period_number,
+                priced_charges.charge_id
             order by charge_limits.valid_from_date desc, charge_limits.recorded_at desc
         ) as recency
-    from open_periods
-    inner join charges
+    from priced_charges
+    inner join periods
         on
-            open_periods.plan_id = charges.plan_id
-            and charges.charge_type = 'usage'
+            priced_charges.subscription_id = periods.subscription_id
+            and priced_charges.period_number = periods.period_number
     inner join charge_limits
         on
-            charges.plan_id = charge_limits.plan_id
-            and charges.charge_id = charge_limits.charge_id
-            and open_periods.currency = charge_limits.currency
-            and open_periods.period_from_date >= charge_limits.valid_from_date
-            and open_periods.period_from >= charge_limits.recorded_at
+            priced_charges.plan_id = charge_limits.plan_id
+            and priced_charges.charge_id = charge_limits.charge_id
+            and priced_charges.currency = charge_limits.currency
+            and periods.period_from_date >= charge_limits.valid_from_date
+            and periods.period_from >= charge_limits.recorded_at
 
 )
 

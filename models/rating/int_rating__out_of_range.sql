@@ -1,4 +1,18 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_window',
+        meta={'replaces': 'open_periods'},
+    )
+}}
+
 with
+
+build_window as (
+
+    select * from {{ ref('build_window') }}
+
+),
 
 row_amounts as (
 
@@ -7,10 +21,12 @@ row_amounts as (
 )
 
 select
-    subscription_id,
-    period_number,
-    charge_id,
-    price_row_id,
-    cutoff_at
+    row_amounts.subscription_id,
+    row_amounts.period_number,
+    row_amounts.charge_id,
+    row_amounts.price_row_id,
+    row_amounts.cutoff_at
 from row_amounts
-where outcome = 'out_of_range'
+inner join build_window
+    on row_amounts.cutoff_at > build_window.open_from
+where row_amounts.outcome = 'out_of_range'

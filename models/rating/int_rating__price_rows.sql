@@ -1,3 +1,11 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_window',
+        meta={'replaces': 'open_periods'},
+    )
+}}
+
 with
 
 build_window as (
@@ -100,6 +108,7 @@ candidates as (
         on
             open_periods.plan_id = charges.plan_id
             and charges.charge_type = 'usage'
+            and open_periods.period_from >= charges.recorded_at
     inner join price_rows
         on
             charges.plan_id = price_rows.plan_id

@@ -58,6 +58,7 @@ measured as (
         price_rows.currency,
         price_rows.exponent,
         price_rows.pricing_model,
+        price_rows.aggregation,
         price_rows.allowance,
         price_rows.flat_fee_at_zero,
         price_rows.cutoff_at,
@@ -89,30 +90,39 @@ limited as (
 
     select
         measured.*,
-        {{ fits_quantity('measured.quantity') }} as is_in_range,
+        {{ fits_quantity('measured.quantity') }}
+        and {{ fits_quantity('coalesce(measured.usage_amount, 0)') }} as is_in_range
+    from measured
+    where measured.quantity is not null
+
+),
+
+billable as (
+
+    select
+        limited.*,
         cast(
             case
-                when {{ fits_quantity('measured.quantity') }} then greatest(measured.quantity, 0)
+                when limited.is_in_range then greatest(limited.quantity, 0)
                 else 0
             end as {{ type_quantity() }}
         ) as billable_quantity
-    from measured
-    where measured.quantity is not null
+    from limited
 
 ),
 
 running as (
 
     select
-        limited.*,
-        sum(limited.billable_quantity) over (
-            partition by limited.subscription_id, limited.period_number, limited.charge_id
+        billable.*,
+        sum(billable.billable_quantity) over (
+            partition by billable.subscription_id, billable.period_number, billable.charge_id
             order by
-                limited.price_position,
-                {{ binary_order('limited.dimension_values') }}
+                billable.price_position,
+                {{ binary_order('billable.dimension_values') }}
             rows between unbounded preceding and current row
         ) as running_quantity
-    from limited
+    from billable
 
 ),
 
@@ -144,6 +154,7 @@ select
     currency,
     exponent,
     pricing_model,
+    aggregation,
     flat_fee_at_zero,
     event_count,
     usage_amount,

@@ -1,3 +1,11 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_window',
+        meta={'replaces': 'open_periods'},
+    )
+}}
+
 with
 
 build_window as (
@@ -81,16 +89,16 @@ lines as (
         '' as line_key,
         cast(null as {{ type_text() }}) as price_row_id,
         cast(null as integer) as price_position,
-        '' as dimension_values,
+        cast(null as {{ type_text() }}) as dimension_values,
         cast(null as {{ type_text() }}) as pricing_model,
         minimum_lines.period_from,
         minimum_lines.period_to,
         cast(null as {{ type_count() }}) as billed_days,
         cast(null as {{ type_count() }}) as full_days,
-        0 as event_count,
-        1 as quantity,
-        0 as covered_quantity,
-        1 as rated_quantity,
+        cast(null as {{ type_count() }}) as event_count,
+        cast(null as {{ type_quantity() }}) as quantity,
+        cast(null as {{ type_quantity() }}) as covered_quantity,
+        cast(null as {{ type_quantity() }}) as rated_quantity,
         minimum_lines.line_total as amount,
         minimum_lines.line_total as rounded_total,
         minimum_lines.line_total,
@@ -110,16 +118,16 @@ lines as (
         cast(fee_lines.fee_from_date as {{ type_text() }}) as line_key,
         fee_lines.price_row_id,
         cast(null as integer) as price_position,
-        '' as dimension_values,
+        cast(null as {{ type_text() }}) as dimension_values,
         cast(null as {{ type_text() }}) as pricing_model,
         fee_lines.fee_from as period_from,
         fee_lines.fee_to as period_to,
         fee_lines.billed_days,
         fee_lines.full_days,
-        0 as event_count,
-        1 as quantity,
-        0 as covered_quantity,
-        1 as rated_quantity,
+        cast(null as {{ type_count() }}) as event_count,
+        cast(null as {{ type_quantity() }}) as quantity,
+        cast(null as {{ type_quantity() }}) as covered_quantity,
+        cast(null as {{ type_quantity() }}) as rated_quantity,
         fee_lines.line_total as amount,
         fee_lines.line_total as rounded_total,
         fee_lines.line_total,
