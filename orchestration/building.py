@@ -18,8 +18,6 @@ from orchestration.catalog_files import COLUMNS
 from orchestration.dbt_commands import Command, Window, build_command
 from orchestration.errors import UserError
 from orchestration.house import log_file, shorten, target_folder
-from orchestration.landing import create_raw_tables
-from orchestration.warehouse import connect
 
 
 @dataclass(frozen=True)
@@ -153,11 +151,8 @@ def build(
 ) -> Outcome:
     """Seeds, models and data tests of `window`, as `dbt seed && dbt build` would.
 
-    A house in which nothing has landed yet gets its empty raw tables first.
     Raises UserError as `run_dbt` and `complete_catalog` do.
     """
     if catalog is not None:
         catalog = complete_catalog(catalog, project)
-    with connect(target) as warehouse:
-        create_raw_tables(warehouse)
     return run_dbt(build_command(project, target, window, catalog, full), project)
