@@ -86,6 +86,7 @@ class _Rules:
         for row in catalog["meters"]:
             self.meters.setdefault((row["meter"], _version(row["version"])), row)
         self.meter_names = {meter for meter, _ in self.meters}
+        self.unsure_meters = {row["meter"] for row in catalog["meters"] if not row.holds("version")}
 
     def check(self) -> None:
         self._check_customers()
@@ -219,7 +220,8 @@ class _Rules:
         if cycle and cycle[1] and row["alignment"] == "calendar":
             row.refuse("alignment", f"anniversary with a cycle of {row['cycle']}")
         if self._check_reference(row, "product_id", products, "products.csv"):
-            allowed = self.products[(row["product_id"],)]["allowed_cycles"]
+            product = self.products[(row["product_id"],)]
+            allowed = product["allowed_cycles"] if product.holds("allowed_cycles") else ""
             if allowed and cycle and row["cycle"] not in allowed.split("|"):
                 row.refuse("cycle", f"one of the product's allowed_cycles ({allowed})")
 
@@ -267,7 +269,7 @@ class _Rules:
         meter = self.meters.get((row["meter"], version))
         if meter is None and row["meter"] not in self.meter_names:
             row.refuse("meter", "a meter of meters.csv")
-        elif meter is None:
+        elif meter is None and row["meter"] not in self.unsure_meters:
             row.refuse(column, f"a version of {quote(row['meter'])} in meters.csv", str(version))
         return meter
 
