@@ -319,7 +319,11 @@ def _typed_text(value: str, dtype: object) -> str:
         return f"replace(cast(cast({value} as timestamp) as varchar), ' ', 'T') || 'Z'"
     if kind in ("struct", "list", "map", "array"):
         return _typed_json(value, dtype)
-    return f"cast({value} as varchar)"
+    text = f"cast({value} as varchar)"
+    if kind == "decimal" and dict(dtype.children)["precision"] == dict(dtype.children)["scale"]:  # type: ignore[attr-defined]
+        # DuckDB leaves out the zero before the point where the type has no whole digits.
+        return f"regexp_replace({text}, '^(-?)[.]', '\\1' || '0.')"
+    return text
 
 
 _NUMBER_KINDS = {
@@ -332,7 +336,7 @@ def _typed_json(value: str, dtype: object, depth: int = 0) -> str:
     """A typed value as JSON text, null for null; decimals keep their digits."""
     kind = dtype.id  # type: ignore[attr-defined]
     if kind in _NUMBER_KINDS:
-        return f"cast({value} as varchar)"
+        return _typed_text(value, dtype)
     if kind in ("float", "double"):
         return (
             f"case when isfinite({value}) then cast({value} as varchar)"

@@ -61,7 +61,7 @@ def fresh_database(name: str) -> dict[str, str]:
         with connection.cursor() as cursor:
             cursor.execute(f'drop database if exists "{name}" with (force)')
             # Text sorts in binary only where asked to: take a locale as a team would have.
-            cursor.execute(f'create database "{name}" encoding \'UTF8\' template template0')
+            cursor.execute(f"create database \"{name}\" encoding 'UTF8' template template0")
     finally:
         connection.close()
     return {
