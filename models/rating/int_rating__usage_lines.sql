@@ -99,7 +99,7 @@ select
     covered_quantity,
     rated_quantity,
     amount,
-    rounded_total,
+    cast(rounded_total as {{ type_total() }}) as rounded_total,
     cast(
         case
             when maximum is null then rounded_total

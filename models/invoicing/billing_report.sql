@@ -1,0 +1,112 @@
+with
+
+invoices as (
+
+    select * from {{ ref('invoices') }}
+
+),
+
+invoice_lines as (
+
+    select * from {{ ref('invoice_lines') }}
+
+),
+
+unbilled_usage as (
+
+    select * from {{ ref('unbilled_usage') }}
+
+),
+
+customers as (
+
+    select * from {{ ref('stg_catalog__customers') }}
+
+),
+
+line_sums as (
+
+    select
+        invoice_id,
+        count(*) as line_count,
+        sum(coalesce(event_count, 0)) as event_count,
+        sum(
+            case when line_kind in ('recurring', 'one_time') then line_total else 0 end
+        ) as fee_total,
+        sum(
+            case when line_kind in ('recurring', 'one_time') then 0 else line_total end
+        ) as usage_total
+    from invoice_lines
+    group by invoice_id
+
+),
+
+customer_currencies as (
+
+    select
+        customer_id,
+        min(currency) as currency
+    from customers
+    group by customer_id
+
+),
+
+activities as (
+
+    select
+        invoices.customer_id,
+        cast(date_trunc('month', invoices.period_from) as date) as report_month,
+        invoices.currency,
+        case when invoices.status = 'final' then 1 else 0 end as final_invoice_count,
+        case when invoices.status = 'final' then 0 else 1 end as draft_invoice_count,
+        line_sums.line_count,
+        line_sums.event_count as billed_event_count,
+        0 as unbilled_event_count,
+        line_sums.fee_total,
+        line_sums.usage_total,
+        case when invoices.status = 'final' then invoices.invoice_total else 0 end as final_total,
+        case when invoices.status = 'final' then 0 else invoices.invoice_total end as draft_total
+    from invoices
+    inner join line_sums
+        on invoices.invoice_id = line_sums.invoice_id
+
+    union all
+
+    -- XXX is ISO 4217's code for no currency.
+    select
+        unbilled_usage.customer_id,
+        cast(date_trunc('month', unbilled_usage.occurred_at) as date) as report_month,
+        coalesce(customer_currencies.currency, 'XXX') as currency,
+        0 as final_invoice_count,
+        0 as draft_invoice_count,
+        0 as line_count,
+        0 as billed_event_count,
+        1 as unbilled_event_count,
+        0 as fee_total,
+        0 as usage_total,
+        0 as final_total,
+        0 as draft_total
+    from unbilled_usage
+    left join customer_currencies
+        on unbilled_usage.customer_id = customer_currencies.customer_id
+
+)
+
+select
+    customer_id,
+    report_month,
+    currency,
+    cast(sum(final_invoice_count) as {{ type_count() }}) as final_invoice_count,
+    cast(sum(draft_invoice_count) as {{ type_count() }}) as draft_invoice_count,
+    cast(sum(line_count) as {{ type_count() }}) as line_count,
+    cast(sum(billed_event_count) as {{ type_count() }}) as billed_event_count,
+    cast(sum(unbilled_event_count) as {{ type_count() }}) as unbilled_event_count,
+    cast(sum(fee_total) as {{ type_total() }}) as fee_total,
+    cast(sum(usage_total) as {{ type_total() }}) as usage_total,
+    cast(sum(final_total) as {{ type_total() }}) as final_total,
+    cast(sum(draft_total) as {{ type_total() }}) as draft_total
+from activities
+group by
+    customer_id,
+    report_month,
+    currency
