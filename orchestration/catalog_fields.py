@@ -161,7 +161,7 @@ FIELDS: dict[str, dict[str, tuple[Rule, bool]]] = {
         "currency": (text(), True),
         "time_zone": (text(), True),
         "billing_entity": (text(), True),
-        "valid_from": (day(), False),
+        "valid_from": (day_or_instant(), False),
     },
     "products": {
         "product_id": (text(), True),

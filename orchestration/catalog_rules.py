@@ -46,7 +46,8 @@ def _known_at(row: Row) -> datetime:
 
 
 def _valid_from(row: Row) -> date:
-    return read_date(row["valid_from"]) or BEGINNING.date()
+    """The local date from which the row holds; of an instant (customers), its date."""
+    return read_date(row["valid_from"][:10]) or BEGINNING.date()
 
 
 def _version(text: str) -> int:
@@ -125,7 +126,8 @@ class _Rules:
         for row in self.catalog[name]:
             if not row[columns[0]] or not row.holds("valid_from", "recorded_at"):
                 continue
-            key = (*row.key(*columns), _valid_from(row), _known_at(row))
+            valid_from = read_instant(row["valid_from"]) or _valid_from(row)
+            key = (*row.key(*columns), valid_from, _known_at(row))
             earlier = first.setdefault(key, row)
             if earlier is not row:
                 row.refuse(

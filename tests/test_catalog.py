@@ -99,7 +99,12 @@ FIELD_CASES = [
     ("customers", "cus_0030", "currency", "usd",
      'currency: found "usd", expected a code of currencies.csv, like EUR'),
     ("customers", "cus_0030", "valid_from", "2026-02-30",
+     'valid_from: found "2026-02-30", expected a local date (2026-01-31) or an instant with its'
+     " zone (2026-01-31T09:00:00Z)"),
+    ("prices", "vector_30,reserve,USD", "valid_from", "2026-02-30",
      'valid_from: found "2026-02-30", expected a date like 2026-01-31 (1970 to 9998)'),
+    ("prices", "vector_30,reserve,USD", "valid_from", "9999-01-01",
+     'valid_from: found "9999-01-01", expected a date like 2026-01-31 (1970 to 9998)'),
     ("customers", "cus_0030", "recorded_at", "2026-01-01T00:00:00",
      'recorded_at: found "2026-01-01T00:00:00", expected an instant with its zone,'
      " like 2026-01-31T09:00:00Z"),

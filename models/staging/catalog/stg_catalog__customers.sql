@@ -12,6 +12,9 @@ select
     currency,
     time_zone,
     billing_entity,
-    {{ valid_from_date('valid_from') }} as valid_from_date,
+    -- Where an instant is written it decides, and the date is only its first ten characters.
+    {{ valid_from_date('substr(valid_from, 1, 10)') }} as valid_from_date,
+    case when length(valid_from) > 10 then {{ utc_timestamp('valid_from') }} end
+        as valid_from_instant,
     {{ recorded_at('recorded_at') }} as recorded_at
 from customers
