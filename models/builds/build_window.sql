@@ -1,0 +1,193 @@
+-- One row: what this run builds. Made first; every other model takes its window from here.
+{% set last_built_day = last_built_day() %}
+with
+
+usage_events as (
+
+    select loaded_at from {{ source('raw', 'usage_events') }}
+
+),
+
+loads as (
+
+    select
+        loaded_at,
+        row_count
+    from {{ source('raw', 'loads') }}
+
+),
+
+built_days as (
+
+    {{ earlier_built_days() }}
+
+),
+
+earlier_state as (
+
+    {{ earlier_state() }}
+
+),
+
+-- From the last built day on, raw itself is counted; before it the loads' own counts tell whether
+-- something was landed into a past day (who fills raw without loads rows says from_day).
+landed_days as (
+
+    select
+        cast(loaded_at as date) as load_day,
+        count(*) as landed_count
+    from usage_events
+    {% if last_built_day %}
+    where loaded_at >= cast('{{ last_built_day }}' as {{ type_timestamp() }})
+    {% endif %}
+    group by cast(loaded_at as date)
+
+    {% if last_built_day %}
+    union all
+
+    select
+        cast(loads.loaded_at as date) as load_day,
+        sum(loads.row_count) as landed_count
+    from loads
+    where loads.loaded_at < cast('{{ last_built_day }}' as {{ type_timestamp() }})
+    group by cast(loads.loaded_at as date)
+    {% endif %}
+
+),
+
+asked as (
+
+    select
+        {{ day_var('from_day') }} as from_day,
+        {{ day_var('through_day') }} as through_day
+
+),
+
+through as (
+
+    select
+        coalesce(
+            asked.through_day,
+            greatest(
+                (select max(landed_days.load_day) from landed_days),
+                (select max(earlier_state.as_of_day) from earlier_state)
+            ),
+            asked.from_day,
+            cast('1970-01-01' as date)
+        ) as through_day,
+        asked.from_day as asked_from_day
+    from asked
+
+),
+
+stale_days as (
+
+    select landed_days.load_day
+    from landed_days
+    left join built_days
+        on landed_days.load_day = built_days.load_day
+    where
+        built_days.load_day is null
+        or built_days.landed_count < landed_days.landed_count
+
+),
+
+days as (
+
+    select
+        coalesce(
+            through.asked_from_day,
+            (
+                select min(stale_days.load_day)
+                from stale_days
+                where stale_days.load_day <= through.through_day
+            ),
+            through.through_day
+        ) as from_day,
+        through.through_day,
+        greatest(
+            through.through_day,
+            (select max(earlier_state.as_of_day) from earlier_state)
+        ) as as_of_day
+    from through
+
+),
+
+-- Whether a delivery is the first of its key is decided against all of raw, so the deliveries of
+-- days that were skipped are read too.
+unread_days as (
+
+    select min(stale_days.load_day) as load_day
+    from stale_days
+    inner join days on stale_days.load_day <= days.through_day
+
+),
+
+-- Nothing closes at or after a day whose usage is landed and not built: a lone day makes drafts.
+missing_days as (
+
+    select min(stale_days.load_day) as load_day
+    from stale_days
+    inner join days
+        on
+            stale_days.load_day not between days.from_day and days.through_day
+            and stale_days.load_day <= days.as_of_day
+
+),
+
+hashed as (
+
+    select
+        md5(
+            {%- for name in [
+                'customers', 'products', 'plans', 'charges', 'charge_limits', 'prices', 'meters',
+                'meter_filters', 'subscriptions'
+            ] %}
+            {{ relation_hash(ref('stg_catalog__' ~ name)) }} ||
+            {%- endfor %}
+            {{ relation_hash(ref('time_zone_transitions')) }} ||
+            {{ relation_hash(ref('currencies')) }} ||
+            '{{ var("rules_version") | int }} {{ var("future_tolerance_minutes") | int }}'
+        ) as inputs_hash
+
+),
+
+window_row as (
+
+    select
+        days.from_day,
+        days.through_day,
+        least(days.from_day, unread_days.load_day) as deliveries_from_day,
+        days.as_of_day,
+        cast(days.as_of_day as {{ type_timestamp() }}) + interval '1 day' as as_of_at,
+        least(
+            cast(days.as_of_day as {{ type_timestamp() }}) + interval '1 day',
+            cast(missing_days.load_day as {{ type_timestamp() }})
+        ) as close_at,
+        case
+            when
+                (select min(earlier_state.inputs_hash) from earlier_state) = hashed.inputs_hash
+                then least(
+                    cast(days.from_day as {{ type_timestamp() }}),
+                    (select min(earlier_state.close_at) from earlier_state)
+                )
+            else cast('1900-01-01' as {{ type_timestamp() }})
+        end as open_from,
+        hashed.inputs_hash
+    from days
+    cross join unread_days
+    cross join missing_days
+    cross join hashed
+
+)
+
+select
+    from_day,
+    through_day,
+    deliveries_from_day,
+    as_of_day,
+    as_of_at,
+    close_at,
+    open_from,
+    inputs_hash
+from window_row

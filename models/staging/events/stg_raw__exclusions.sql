@@ -1,0 +1,235 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="replace_window",
+        meta={"replaces": "load_days"},
+    )
+}}
+-- Which delivery of a key is the first is decided against all of raw: the few keys that are seen
+-- twice are listed by hash, and only among them are the keys themselves compared and rows ranked.
+with
+
+deliveries as (
+
+    select * from {{ ref('stg_raw__deliveries') }}
+
+),
+
+window_deliveries as (
+
+    select * from deliveries
+    where {{ in_load_window('load_day') }}
+
+),
+
+-- One delivery a load of each shape of JSON keys tells whether the shape repeats one.
+shape_samples as (
+
+    select
+        key_shape,
+        load_id,
+        min(line_number) as line_number
+    from window_deliveries
+    where key_shape is not null
+    group by
+        key_shape,
+        load_id
+
+),
+
+-- Materialized, here and below, so that the costly look at a text is only had at the few rows.
+sampled as {{ materialized() }} (
+
+    select
+        shape_samples.key_shape,
+        coalesce(usage_events.unread_record, usage_events.properties) as json_text
+    from shape_samples
+    inner join {{ source('raw', 'usage_events') }} as usage_events
+        on
+            shape_samples.load_id = usage_events.load_id
+            and shape_samples.line_number = usage_events.line_number
+    where {{ loaded_in_window('usage_events.loaded_at') }}
+
+),
+
+repeating_shapes as (
+
+    select distinct key_shape
+    from sampled
+    where {{ repeats_json_key('json_text') }}
+
+),
+
+rejected as (
+
+    select
+        window_deliveries.load_day,
+        window_deliveries.loaded_at,
+        window_deliveries.load_id,
+        window_deliveries.line_number,
+        case
+            when
+                window_deliveries.malformed_field is not null
+                and (
+                    window_deliveries.malformed_field <> 'unread_record'
+                    or repeating_shapes.key_shape is null
+                )
+                then 'malformed'
+            when repeating_shapes.key_shape is not null then 'duplicate_json_key'
+            else 'in_future'
+        end as reason,
+        case
+            when repeating_shapes.key_shape is null
+                then coalesce(window_deliveries.malformed_field, 'occurred_at')
+            else coalesce(window_deliveries.malformed_field, 'properties')
+        end as field
+    from window_deliveries
+    left join repeating_shapes
+        on window_deliveries.key_shape = repeating_shapes.key_shape
+    where
+        window_deliveries.malformed_field is not null
+        or window_deliveries.is_in_future
+        or repeating_shapes.key_shape is not null
+
+),
+
+repeated_hashes as (
+
+    select key_hash
+    from deliveries
+    where
+        malformed_field is null
+        and not is_in_future
+        and load_day <= cast('{{ build_window()["through_day"] }}' as date)
+        {% if is_incremental() %}
+        and key_hash in (select window_deliveries.key_hash from window_deliveries)
+        {% endif %}
+    group by key_hash
+    having count(*) > 1
+
+),
+
+suspects as (
+
+    select
+        deliveries.load_day,
+        deliveries.loaded_at,
+        deliveries.load_id,
+        deliveries.line_number
+    from deliveries
+    inner join repeated_hashes
+        on deliveries.key_hash = repeated_hashes.key_hash
+    where
+        deliveries.malformed_field is null
+        and not deliveries.is_in_future
+        and deliveries.load_day <= cast('{{ build_window()["through_day"] }}' as date)
+
+),
+
+suspect_events as {{ materialized() }} (
+
+    select
+        suspects.load_day,
+        suspects.loaded_at,
+        suspects.load_id,
+        suspects.line_number,
+        usage_events.customer_id,
+        {{ delivery_key('usage_events') }} as event_key,
+        coalesce(usage_events.event_name, '') as event_name,
+        {{ accepted_instant("nullif(usage_events.occurred_at, '')") }} as occurred_at,
+        coalesce(usage_events.voids_key, '') as voids_key,
+        coalesce(usage_events.subscription_id, '') as subscription_id,
+        coalesce(usage_events.subscription_item_id, '') as subscription_item_id,
+        coalesce(usage_events.properties, '') as properties
+    from suspects
+    inner join {{ source('raw', 'usage_events') }} as usage_events
+        on
+            suspects.loaded_at = usage_events.loaded_at
+            and suspects.load_id = usage_events.load_id
+            and suspects.line_number = usage_events.line_number
+),
+
+acceptable as (
+
+    select * from suspect_events
+    where
+        properties = ''
+        or not {{ repeats_json_key('properties') }}
+
+),
+
+ranked as (
+
+    select
+        load_day,
+        loaded_at,
+        load_id,
+        line_number,
+        customer_id,
+        event_key,
+        event_name,
+        occurred_at,
+        voids_key,
+        subscription_id,
+        subscription_item_id,
+        properties,
+        row_number() over (
+            partition by customer_id, event_key
+            order by loaded_at, {{ binary_order('load_id') }}, line_number
+        ) as delivery_number
+    from acceptable
+
+),
+
+-- Several copies of the first content are duplicates of it; anything else under its key conflicts.
+repeated as (
+
+    select
+        later.load_day,
+        later.loaded_at,
+        later.load_id,
+        later.line_number,
+        case
+            when
+                later.event_name = earliest.event_name
+                and later.occurred_at is not distinct from earliest.occurred_at
+                and later.voids_key = earliest.voids_key
+                and later.subscription_id = earliest.subscription_id
+                and later.subscription_item_id = earliest.subscription_item_id
+                and later.properties = earliest.properties
+                then 'duplicate'
+            else 'conflict'
+        end as reason
+    from ranked as later
+    inner join ranked as earliest
+        on
+            later.customer_id = earliest.customer_id
+            and later.event_key = earliest.event_key
+            and earliest.delivery_number = 1
+    where
+        later.delivery_number > 1
+        and {{ in_load_window('later.load_day') }}
+
+)
+
+select
+    load_day,
+    loaded_at,
+    load_id,
+    line_number,
+    'rejected' as outcome,
+    reason,
+    field
+from rejected
+
+union all
+
+select
+    load_day,
+    loaded_at,
+    load_id,
+    line_number,
+    case when reason = 'duplicate' then 'duplicate' else 'rejected' end as outcome,
+    reason,
+    case when reason = 'conflict' then 'event_key' end as field
+from repeated
