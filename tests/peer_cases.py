@@ -20,8 +20,9 @@ from tests.oracle.clock import zone
 from tests.strategies import COLUMNS, RAW_COLUMNS, Row, catalog_row
 
 AS_OF_DAY = date(2030, 1, 1)
-BILLION = 10**9
-RATIO = {"field": "line_total", "digits": 0}
+#: The price whose cents show nine digits of a ratio.
+UNIT_FEE = 10**7
+RATIO = {"field": "line_total", "digits": 2}
 
 #: Kinds of cases that are about what is built so far.
 KINDS = [
@@ -94,9 +95,9 @@ OURS: dict[str, tuple[str, list[str]]] = {
     "lago-spendmin-filters": ("a charge's minimum is not prorated with its period", ["30"]),
     "kb-days-28-feb-leap": (WHOLE_MONTHS, ["21"]),
     "kb-days-30-feb-leap": (WHOLE_MONTHS, ["21"]),
-    "kb-pr-fixed30-1": (WHOLE_MONTHS, ["741935484"]),
-    "kb-pr-after-2.967": ("every cycle is over its own days: three whole ones", ["3000000000"]),
-    "kb-cyc-bcd31": ("the cycle of 14 Feb is 31 Jan to 28 Feb: 14/28, not 14/31", ["1500000000"]),
+    "kb-pr-fixed30-1": (WHOLE_MONTHS, ["7419354.84"]),
+    "kb-pr-after-2.967": ("every cycle is over its own days: three whole ones", ["30000000"]),
+    "kb-cyc-bcd31": ("the cycle of 14 Feb is 31 Jan to 28 Feb: 14/28, not 14/31", ["15000000"]),
     "lago-sub-trial35-yearly-adv": ("there are no trials: the fee is due in full", ["1"]),
     "lago-sub-trial45": ("there are no trials: the fee is due in full", ["1"]),
     "lago-date-m-tzchange-after": (
@@ -160,13 +161,14 @@ class CaseWorld:
         currency: str = "USD",
         time_zone: str = "UTC",
     ) -> None:
-        customer = {"customer_id": self.name("customer"), "currency": currency}
+        customer = {"customer_id": self.name("customer"), "name": "peer", "currency": currency}
         self.add("customers", **customer, time_zone=time_zone, billing_entity="peers")
-        self.add("products", product_id=self.name("product"), name="peer")
+        self.add("products", product_id=self.name("product"), name="peer", product_type="saas")
         self.add(
             "plans",
             plan_id=self.name("plan"),
             product_id=self.name("product"),
+            name="peer",
             cycle=cycle,
             alignment=alignment,
         )
@@ -187,6 +189,7 @@ class CaseWorld:
             "charges",
             **charge,
             position=1,
+            name="fee",
             charge_type="recurring",
             timing=timing,
             every_cycles=every,
@@ -216,6 +219,7 @@ class CaseWorld:
             "charges",
             **charge,
             position=self.charges + 1,
+            name=charge_id,
             charge_type="usage",
             meter=meter_name,
             meter_version="1",
@@ -282,7 +286,7 @@ def tier_rows(tiers: list[dict]) -> list[dict]:
     return [
         {
             "up_to": tier.get("up_to", tier.get("to")) or "",
-            "unit_price": tier.get("unit_price", "0"),
+            "unit_price": "" if "rate_percent" in tier else tier.get("unit_price", "0"),
             "percent": tier.get("rate_percent", ""),
             "flat_fee": tier.get("flat", ""),
         }
@@ -704,8 +708,7 @@ def billing_period(world: CaseWorld, given: dict, wanted: dict) -> None:
         world.check(instant_text(wanted["next"]), field="period_to", holds=at)
     else:
         start = given.get("current_start") or given["anchor"]
-        if start.endswith("Z") and len(start) == 17:
-            start = start.removesuffix("Z") + ":00Z"
+        start = start[:16] + ":00" + start[16:].removeprefix(":00")
         anchor = {"alignment": "anniversary", "anchor_date": given["anchor"][:10]}
         if start.endswith("+05:30"):
             anchor["time_zone"] = "Asia/Kolkata"
@@ -745,6 +748,7 @@ def timezone_change(world: CaseWorld, given: dict, wanted: dict) -> None:
     world.add(
         "customers",
         customer_id=world.name("customer"),
+        name="peer",
         currency="USD",
         time_zone=given["new_timezone"],
         billing_entity="peers",
@@ -792,7 +796,7 @@ def flat_fee_proration(world: CaseWorld, given: dict, wanted: dict) -> None:
 
 
 def proration_ratio(world: CaseWorld, given: dict, wanted: dict) -> None:
-    """A fee of a billion shows nine digits of the ratio."""
+    """A fee of ten million shows nine digits of the ratio."""
     if "partial" in given:
         start, end = given["partial"].split("..")
         if start == end:
@@ -800,14 +804,14 @@ def proration_ratio(world: CaseWorld, given: dict, wanted: dict) -> None:
             start, end = f"{start}T08:00:00Z", f"{end}T17:00:00Z"
         anchor = {"alignment": "anniversary", "anchor_date": start[:8] + "01"}
         cycle = "month" if wanted["factor"] == "0" else "year"
-        fee_part(world, start, end, str(BILLION), cycle=cycle, **anchor)
-        value = half_away(Fraction(wanted["factor"]) * BILLION, 0)
+        fee_part(world, start, end, str(UNIT_FEE), cycle=cycle, **anchor)
+        value = half_away(Fraction(wanted["factor"]) * UNIT_FEE, 2)
     else:
         start = given.get("from") or given["previous_bill_through"]
         end = given.get("to") or given["end"]
         anchor = {"alignment": "anniversary", "anchor_date": end}
-        fee_part(world, start, end, str(BILLION), **anchor)
-        value = half_away(Fraction(wanted["proration"]) * BILLION, 0)
+        fee_part(world, start, end, str(UNIT_FEE), **anchor)
+        value = half_away(Fraction(wanted["proration"]) * UNIT_FEE, 2)
     world.check(str(value), **RATIO)
 
 
@@ -816,8 +820,8 @@ def proration_cycles(world: CaseWorld, given: dict, wanted: dict) -> None:
     cycle = CYCLES[given["billing_period"]]
     anchor = {"alignment": "anniversary", "anchor_date": with_day(start, given["bill_cycle_day"])}
     end = given["end"] or days_after(target, 900 if cycle == "year" else 75)
-    fee_part(world, start, end, str(BILLION), cycle=cycle, timing="advance", **anchor)
-    value = half_away(Fraction(wanted["billing_cycles"]) * BILLION, 0)
+    fee_part(world, start, end, str(UNIT_FEE), cycle=cycle, timing="advance", **anchor)
+    value = half_away(Fraction(wanted["billing_cycles"]) * UNIT_FEE, 2)
     world.check(str(value), **RATIO, all_starting_by=instant_text(target))
 
 

@@ -50,6 +50,7 @@ PRICING_MODELS = (
     "percentage",
     "tiered_percentage",
 )
+TIERED_MODELS = ("tiered", "volume", "stairstep", "tiered_percentage")
 AGGREGATIONS = (
     "count",
     "sum",
@@ -62,6 +63,22 @@ AGGREGATIONS = (
     "percentile",
     "weighted_sum",
     "weighted_sum",
+)
+FILTERS = (
+    ("region", "eq", "eu"),
+    ("region", "neq", "us"),
+    ("region", "in", "eu|us|1.5"),
+    ("region", "in", "eu"),
+    ("labels.model", "not_in", "small|x=y"),
+    ("usage.tokens", "gt", "0"),
+    ("usage.tokens", "lte", "1000"),
+    ("amount", "gte", "-5.5"),
+    ("amount", "lt", "100000"),
+    ("flag", "exists", ""),
+    ("flag", "not_exists", ""),
+    ("flag", "eq", "true"),
+    ("user.id", "contains", "1"),
+    ('"http.status"', "eq", "200"),
 )
 COLUMNS = {
     "customers": "customer_id name currency time_zone billing_entity valid_from",
@@ -169,7 +186,9 @@ class World:
                 dimensions=dimensions,
                 multiplier=self.random.choice(["", "1", "0.001", "2.5", "-1"]) if is_scaled else "",
                 rounding=rounding if is_scaled else "",
-                rounding_digits=self.random.choice(["", "0", "2", "5"]) if is_scaled else "",
+                rounding_digits=self.random.choice(["", "0", "2", "5"])
+                if is_scaled and rounding not in ("", "none")
+                else "",
                 percentile=self.random.choice(["50", "95", "99.9", "100", "0.5"])
                 if aggregation == "percentile"
                 else "",
@@ -181,36 +200,10 @@ class World:
                 else "",
                 amount_property="price" if number in (1, 12) else "",
             )
-            for _ in range(self.random.choice([0, 0, 0, 1, 1, 2])):
-                self.make_filter(meter, version)
-
-    def make_filter(self, meter: str, version: str) -> None:
-        path, operator, value = self.random.choice(
-            [
-                ("region", "eq", "eu"),
-                ("region", "neq", "us"),
-                ("region", "in", "eu|us|1.5"),
-                ("region", "in", "eu"),
-                ("labels.model", "not_in", "small|x=y"),
-                ("usage.tokens", "gt", "0"),
-                ("usage.tokens", "lte", "1e3"),
-                ("amount", "gte", "-5.5"),
-                ("amount", "lt", "100000"),
-                ("flag", "exists", ""),
-                ("flag", "not_exists", ""),
-                ("flag", "eq", "true"),
-                ("user.id", "contains", "1"),
-                ('"http.status"', "eq", "200"),
-            ]
-        )
-        self.add(
-            "meter_filters",
-            meter=meter,
-            version=version,
-            property=path,
-            operator=operator,
-            value=value,
-        )
+            filters = self.random.sample(FILTERS, self.random.choice([0, 0, 0, 1, 1, 2]))
+            for path, operator, value in filters:
+                columns = {"property": path, "operator": operator, "value": value}
+                self.add("meter_filters", meter=meter, version=version, **columns)
 
     def make_plans(self, count: int) -> None:
         self.add("products", product_id="product", name="Everything", product_type="saas")
@@ -284,8 +277,12 @@ class World:
             meter=meter["meter"],
             meter_version=meter["version"],
             pricing_model=model,
-            allowance=self.decimal(50, 2) if self.chance(0.25) else "",
-            flat_fee_at_zero=self.random.choice(["", "false", "true"]),
+            allowance=self.decimal(50, 2)
+            if model not in ("flat", "dynamic") and self.chance(0.25)
+            else "",
+            flat_fee_at_zero=self.random.choice(["", "false", "true"])
+            if model in TIERED_MODELS
+            else "",
         )
         keys = self.dimension_keys(meter)
         positions = self.random.sample(range(1, 20), len(keys))
@@ -330,12 +327,12 @@ class World:
         for _ in range(self.random.randint(0, 3) if paths else 0):
             chosen = self.random.sample(paths, self.random.randint(1, len(paths)))
             keys.append("|".join(named(path) for path in chosen))
-        keys = list(dict.fromkeys(keys))
-        # Two spellings of one set of values would be two rows that match alike: allowed.
+        # Two spellings of one set of values would be one price row written in two ways.
+        keys = list({frozenset(key.split("|")): key for key in keys}.values())
         return keys[1:] if len(keys) > 1 and self.chance(0.2) else keys
 
     def make_bands(self, model: str, **columns: object) -> None:
-        if model not in ("tiered", "volume", "stairstep", "tiered_percentage"):
+        if model not in TIERED_MODELS:
             values = {
                 "per_unit": {"unit_price": self.decimal(3, 6)},
                 "flat": {"flat_fee": self.decimal(50, 3)},
@@ -355,17 +352,13 @@ class World:
             return
         tops = sorted(self.random.sample(range(1, 4000), self.random.randint(0, 3)))
         scale = self.random.choice(["", ".5", ".0000000001"])
-        rows = [
-            {
+        for up_to in [*(f"{top}{scale}" for top in tops), ""]:
+            row = {
                 "up_to": up_to,
                 "unit_price": self.decimal(2, 5) if model in ("tiered", "volume") else "",
                 "percent": self.decimal(5, 2) if model == "tiered_percentage" else "",
                 "flat_fee": self.decimal(20, 3) if model == "stairstep" or self.chance(0.4) else "",
             }
-            for up_to in [*(f"{top}{scale}" for top in tops), ""]
-        ]
-        self.random.shuffle(rows)
-        for row in rows:
             self.add("prices", **columns, **row)
 
     def make_accounts(self) -> None:
@@ -376,7 +369,7 @@ class World:
             account = Account(customer_id, zone)
             self.accounts.append(account)
             currency = self.random.choice(list(CURRENCIES))
-            common = {"customer_id": customer_id, "name": "", "currency": currency}
+            common = {"customer_id": customer_id, "name": "Somebody", "currency": currency}
             self.add(
                 "customers",
                 **common,
