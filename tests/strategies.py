@@ -37,7 +37,7 @@ ZONES = (
 CURRENCIES = {"USD": 2, "JPY": 0, "BHD": 3}
 ENTITIES = ("EU", "US", "asia")
 CYCLES = ("month", "month", "month", "week", "quarter", "year", "7 days", "10 days", "30 days")
-EVENT_NAMES = ("completion", "request", "storage", "login", "payment", "unmetered")
+EVENT_NAMES = ("completion", "request", "storage", "login", "payment")
 REGIONS = ("eu", "us", "straße", "a|b", "100%", "1.5", "true", "\U0001f600")
 MODELS = ("small", "large", "x=y")
 PRICING_MODELS = (
@@ -163,7 +163,7 @@ class World:
         return f"{text[:-digits]}.{text[-digits:]}"
 
     def make_meters(self) -> None:
-        for number in range(26):
+        for number in range(33):
             aggregation = AGGREGATIONS[number % len(AGGREGATIONS)]
             meter, version = f"meter{number:02d}", str(self.random.choice([1, 1, 2]))
             needs_value = aggregation != "count"
@@ -180,7 +180,7 @@ class World:
                 "meters",
                 meter=meter,
                 version=version,
-                event_name=EVENT_NAMES[number % (len(EVENT_NAMES) - 1)],
+                event_name=EVENT_NAMES[number % len(EVENT_NAMES)],
                 aggregation=aggregation,
                 property=path if needs_value else "",
                 dimensions=dimensions,
@@ -192,21 +192,27 @@ class World:
                 percentile=self.random.choice(["50", "95", "99.9", "100", "0.5"])
                 if aggregation == "percentile"
                 else "",
-                weighted_mode=self.random.choice(["change", "reading"])
+                weighted_mode=("change", "reading")[number // 2 % 2]
                 if aggregation == "weighted_sum"
                 else "",
-                carry_over=self.random.choice(["true", "false"])
+                carry_over=("false", "true")[number % 2]
                 if aggregation in ("weighted_sum", "latest")
                 else "",
-                amount_property="price" if number in (1, 12) else "",
+                amount_property="price" if number in (0, 1, 12) else "",
             )
             filters = self.random.sample(FILTERS, self.random.choice([0, 0, 0, 1, 1, 2]))
             for path, operator, value in filters:
                 columns = {"property": path, "operator": operator, "value": value}
                 self.add("meter_filters", meter=meter, version=version, **columns)
+        # The only profile of its events: what it does not take stands in no other.
+        refunds = {"meter": "refunds", "version": "1"}
+        columns = {"event_name": "refund", "aggregation": "sum", "property": "amount"}
+        self.add("meters", **refunds, **columns)
+        self.add("meter_filters", **refunds, property="region", operator="neq", value="us")
 
     def make_plans(self, count: int) -> None:
         self.add("products", product_id="product", name="Everything", product_type="saas")
+        refunds = self.catalog["meters"][-1:]
         for number in range(count):
             plan_id = f"plan{number:03d}"
             cycle = self.random.choice(CYCLES)
@@ -227,6 +233,8 @@ class World:
             if self.chance(0.2):
                 self.make_fee(plan_id, "setup", cycle)
             meters = self.random.sample(self.catalog["meters"], self.random.randint(1, 5))
+            if self.chance(0.2):
+                meters = [*(one for one in meters if one["meter"] != "refunds"), *refunds]
             for index, meter in enumerate(meters):
                 self.make_usage_charge(plan_id, f"usage{index}", meter)
 
@@ -334,7 +342,7 @@ class World:
     def make_bands(self, model: str, **columns: object) -> None:
         if model not in TIERED_MODELS:
             values = {
-                "per_unit": {"unit_price": self.decimal(3, 6)},
+                "per_unit": {"unit_price": "25000" if self.chance(0.04) else self.decimal(3, 6)},
                 "flat": {"flat_fee": self.decimal(50, 3)},
                 "package": {
                     "unit_price": self.decimal(9, 3),
@@ -538,7 +546,8 @@ class World:
         if self.chance(0.7):
             pairs.append(('"http.status"', self.random.choice(["200", '"200"', "404", "2e2"])))
         if self.chance(0.95):
-            pairs.append(('"price"', self.decimal(20, 5)))
+            sign = "-" if self.chance(0.1) else ""
+            pairs.append(('"price"', sign + self.decimal(20, 5)))
         self.random.shuffle(pairs)
         colon, comma = self.random.choice([(":", ","), (": ", ", "), (" :\t", " ,\n")])
         return "{" + comma.join(f"{name}{colon}{value}" for name, value in pairs) + "}"
@@ -606,7 +615,7 @@ class World:
     def event_names(self, account: Account) -> list[str]:
         """Mostly events that the account's plans bill."""
         if self.chance(0.15):
-            return list(EVENT_NAMES[:-1])
+            return [*EVENT_NAMES, "refund"]
         plans = {row["plan_id"] for row in account.subscriptions}
         meters = {row["meter"] for row in self.catalog["charges"] if row["plan_id"] in plans}
         return [row["event_name"] for row in self.catalog["meters"] if row["meter"] in meters]
