@@ -7,7 +7,7 @@
 #}
 {% macro pricing__dynamic() -%}
     {{ return({
-        "step_applies": "true",
+        "step_applies": "band_number = 1",
         "units": "rated_quantity",
         "rate": "0",
         "fixed_amount": "coalesce(usage_amount, 0)",

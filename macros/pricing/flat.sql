@@ -6,7 +6,7 @@
 #}
 {% macro pricing__flat() -%}
     {{ return({
-        "step_applies": "true",
+        "step_applies": "band_number = 1",
         "units": "rated_quantity",
         "rate": "0",
         "fixed_amount": "case when event_count > 0 then flat_fee else 0 end",

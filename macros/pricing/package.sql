@@ -7,7 +7,7 @@
 #}
 {% macro pricing__package() -%}
     {{ return({
-        "step_applies": "true",
+        "step_applies": "band_number = 1",
         "units": ceiling_divide("rated_quantity", "package_size"),
         "rate": "unit_price",
         "fixed_amount": "0",

@@ -6,7 +6,7 @@
 #}
 {% macro pricing__per_unit() -%}
     {{ return({
-        "step_applies": "true",
+        "step_applies": "band_number = 1",
         "units": "rated_quantity",
         "rate": "unit_price",
         "fixed_amount": "0",

@@ -8,7 +8,7 @@
 #}
 {% macro pricing__percentage() -%}
     {{ return({
-        "step_applies": "true",
+        "step_applies": "band_number = 1",
         "units": "greatest(rated_quantity - free_amount, 0)",
         "rate": "percent_fraction",
         "fixed_amount": exact_product(
