@@ -9,5 +9,5 @@
     First local date on which a catalogue row holds; a blank holds always.
 #}
 {% macro valid_from_date(text) -%}
-    coalesce(cast({{ text }} as date), cast('1970-01-01' as date))
+    cast(coalesce({{ text }}, '1970-01-01') as date)
 {%- endmacro %}

@@ -12,15 +12,19 @@ select
     cast(position as integer) as position,
     name,
     charge_type,
-    case when charge_type = 'usage' then 'arrears' else timing end as timing,
+    case
+        when charge_type = 'usage' then 'arrears'
+        else timing
+    end as timing, -- noqa: RF04
     cast(coalesce(every_cycles, '1') as integer) as every_cycles,
     meter,
     case
         when meter is not null then cast(coalesce(meter_version, '1') as integer)
     end as meter_version,
     -- A leading zero in the CSV (01) still names version 1.
-    meter || '@' || cast(cast(coalesce(meter_version, '1') as integer) as {{ type_text() }})
-        as meter_profile,
+    meter || '@' || cast(
+        cast(coalesce(meter_version, '1') as integer) as {{ type_text() }}
+    ) as meter_profile,
     pricing_model,
     cast(coalesce(allowance, '0') as {{ type_quantity() }}) as allowance,
     coalesce(flat_fee_at_zero, 'false') = 'true' as flat_fee_at_zero,

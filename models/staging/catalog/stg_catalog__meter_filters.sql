@@ -7,7 +7,9 @@ meter_filters as (
 )
 
 select
-    meter || '@' || cast(cast(version as integer) as {{ type_text() }}) as meter_profile,
+    meter || '@' || cast(
+        cast(version as integer) as {{ type_text() }}
+    ) as meter_profile,
     meter,
     cast(version as integer) as version,
     property,

@@ -21,7 +21,8 @@ typed as (
         cast(coalesce(package_size, '1') as {{ type_quantity() }}) as package_size,
         -- Two decimals fewer, then a hundredth of it: exact at twelve.
         cast(
-            cast(coalesce(percent, '0') as decimal(18, 10)) * cast('0.01' as decimal(3, 2))
+            cast(coalesce(percent, '0') as decimal(18, 10))
+            * cast('0.01' as decimal(3, 2))
             as {{ type_price() }}
         ) as percent_fraction,
         cast(coalesce(event_fee, '0') as {{ type_price() }}) as event_fee,
