@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import io
 import itertools
+import json
 import sys
 import time
 import zlib
@@ -320,6 +321,23 @@ def read_header(path: str, compression: str | None, delimiter: str) -> list[str]
     if doubled:
         raise FileError(f"line 1: column {doubled[0]} is there twice")
     return header
+
+
+def first_names(path: str, compression: str | None) -> list[str]:
+    """The names in the first JSON object of a file, for a message to a person."""
+    chunks = read_chunks(path, compression)
+    try:
+        block = next(read_blocks(chunks), None)
+    finally:
+        chunks.close()
+    for line in range(0 if block is None else min(len(block), 100)):
+        try:
+            value = json.loads(block.text(line, line + 1))
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            return list(value)
+    return []
 
 
 class RecordStream:

@@ -161,7 +161,7 @@ def _connect_duckdb(credentials: Any, read_only: bool) -> Warehouse:
             by = f" (process {holder.group(1)})" if holder else ""
             message = f"another process is using it{by}; try again when it has finished"
         raise WarehouseError(f"cannot open {path}: {message}") from error
-    connection.execute("set timezone = 'UTC'")
+    connection.execute("set timezone = 'UTC'").fetchall()
     return Warehouse("duckdb", connection, path)
 
 

@@ -783,6 +783,16 @@ def test_unknown_column_in_a_mapping(duck, name):
     assert duck.loads() == []
 
 
+def test_unknown_path_in_a_mapping(house):
+    mapping = house.map("customer_id: data.custommer\nevent_name: e\n")
+    result = house.land_text('{"data": {"customer": "a"}, "e": "x"}\n', mapping=mapping)
+    assert result.error == (
+        f"{mapping}: customer_id: no record has data.custommer;"
+        " the names in the first one are data, e"
+    )
+    assert house.rows() == [] and house.loads() == []
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
