@@ -38,7 +38,7 @@ def print_summary(target: str | None) -> None:
     console = make_console()
     with Marts(target) as marts:
         loads = marts.rows(
-            "select sum(row_count) as landed, sum(accepted_count) as accepted, "
+            "select sum(landed_count) as landed, sum(accepted_count) as accepted, "
             "sum(duplicate_count) as duplicate, sum(rejected_count) as rejected from marts.loads"
         )[0]
         totals = marts.rows(

@@ -74,4 +74,4 @@ def scenario_twins(twins) -> dict[str, House]:
 def world_twins(twins) -> dict[str, House]:
     """A random world of the oracle's, built once on each engine through its as-of day."""
     catalog, rows, as_of_day = random_world()
-    return twins(catalog, rows, lambda each: each.build_unchecked(str(as_of_day)))
+    return twins(catalog, rows, lambda each: each.build("--through", str(as_of_day)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import signal
 import subprocess
@@ -165,19 +164,6 @@ class House:
         done = self.run("build", *words)
         if done.returncode != 0:
             raise BuildFailed(f"{self.engine}: {done.stderr.strip()}\n{done.stdout.strip()}")
-        return self
-
-    def build_unchecked(self, through: str) -> House:
-        """The same build by plain dbt: for a catalogue that is right and not tidy."""
-        done = self.dbt(
-            "build",
-            "--exclude-resource-type",
-            "unit_test",
-            "--vars",
-            json.dumps({"through_day": through}),
-        )
-        if done.returncode != 0:
-            raise BuildFailed(f"{self.engine}: {done.stdout[-4000:]}")
         return self
 
     def build_and_kill(self, seconds: float) -> bool:
