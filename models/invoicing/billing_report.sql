@@ -64,8 +64,10 @@ activities as (
         0 as unbilled_event_count,
         line_sums.fee_total,
         line_sums.usage_total,
-        case when invoices.status = 'final' then invoices.invoice_total else 0 end as final_total,
-        case when invoices.status = 'final' then 0 else invoices.invoice_total end as draft_total
+        case when invoices.status = 'final' then invoices.invoice_total else 0 end
+            as final_total,
+        case when invoices.status = 'final' then 0 else invoices.invoice_total end
+            as draft_total
     from invoices
     inner join line_sums
         on invoices.invoice_id = line_sums.invoice_id

@@ -12,7 +12,8 @@ customers as (
 
 ),
 
--- Invoice n bills at the end of period n; number 0, the opening one, at the start of the first.
+-- Invoice n bills at the end of period n; number 0, the opening one, at the start of
+-- the first.
 dated as (
 
     select
@@ -27,7 +28,7 @@ dated as (
         period_from_date,
         period_to_date,
         period_to_date as invoice_date,
-        -- A subscription that ends on the day that its last period began has two for one date.
+        -- One that ends on the day on which its last period began has two of one date.
         period_from_date = period_to_date as is_second_of_date
     from periods
 

@@ -35,7 +35,10 @@ numbered as (
         row_number() over (
             partition by invoice_periods.invoice_id
             order by
-                case when rated_lines.line_kind in ('recurring', 'one_time') then 0 else 1 end,
+                case
+                    when rated_lines.line_kind in ('recurring', 'one_time') then 0
+                    else 1
+                end,
                 rated_lines.charge_position,
                 {{ binary_order('rated_lines.charge_id') }},
                 case when rated_lines.line_kind = 'minimum' then 1 else 0 end,

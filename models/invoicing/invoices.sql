@@ -50,7 +50,7 @@ documents as (
 
 ),
 
--- Gapless per billing entity: all documents of one status are counted in one fixed order.
+-- Gapless per billing entity: all documents of one status are counted in one order.
 counted as (
 
     select
@@ -76,8 +76,9 @@ select
                 billing_entity || '-' || lpad(
                     cast(position_of_status as {{ type_text() }}),
                     cast(
-                        greatest(6, length(cast(position_of_status as {{ type_text() }})))
-                        as integer
+                        greatest(
+                            6, length(cast(position_of_status as {{ type_text() }}))
+                        ) as integer
                     ),
                     '0'
                 )

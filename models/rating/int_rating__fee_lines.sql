@@ -36,7 +36,8 @@ currencies as (
 
 ),
 
--- The opening invoice (number 0) belongs to the first period; nothing is billed before it begins.
+-- The opening invoice (number 0) belongs to the first period; nothing is billed before
+-- that begins.
 billed_fees as (
 
     select
@@ -58,12 +59,14 @@ billed_fees as (
     inner join periods
         on
             fee_periods.subscription_id = periods.subscription_id
-            and periods.period_number = greatest(fee_periods.invoice_number_in_subscription, 1)
-            and periods.period_from < build_window.as_of_at
+            and greatest(fee_periods.invoice_number_in_subscription, 1)
+            = periods.period_number
+            and build_window.as_of_at > periods.period_from
 
 ),
 
--- A fee has the price valid at the start of its own period, which may be longer than the cycle.
+-- A fee has the price valid at the start of its own period, which may be longer than
+-- the cycle.
 candidates as (
 
     select

@@ -47,7 +47,7 @@ priced_charges as (
 
 ),
 
--- A limit is chosen as a price is: by the period's start, the later recorded one of two.
+-- A limit is chosen as a price is: by the period's start, the later recorded of two.
 candidates as (
 
     select

@@ -56,7 +56,8 @@ shortfalls as (
         limits.cutoff_at,
         limits.minimum,
         cast(
-            limits.minimum - coalesce(charge_totals.charge_total, 0) as {{ type_total() }}
+            limits.minimum - coalesce(charge_totals.charge_total, 0)
+            as {{ type_total() }}
         ) as line_total
     from limits
     inner join build_window
@@ -65,7 +66,7 @@ shortfalls as (
         on
             limits.subscription_id = periods.subscription_id
             and limits.period_number = periods.period_number
-            and periods.period_from < build_window.as_of_at
+            and build_window.as_of_at > periods.period_from
     left join charge_totals
         on
             limits.subscription_id = charge_totals.subscription_id

@@ -28,7 +28,7 @@ written as (
 
 ),
 
--- `%` and `|` inside a value are written %25 and %7C: one spelling, as rollups write it.
+-- `%` and `|` inside a value are written %25 and %7C: one spelling, as rollups do.
 spelled as (
 
     select

@@ -41,7 +41,8 @@ started_periods as (
 
 ),
 
--- Without events a count or a sum is zero, and a flat fee may be due then; others have no quantity.
+-- Without events a count or a sum is zero, and a flat fee may be due then; others have
+-- no quantity.
 measured as (
 
     select
@@ -85,7 +86,8 @@ measured as (
 
 ),
 
--- What is too large to compute takes nothing of the allowance; a negative quantity is rated as zero.
+-- What is too large to compute takes nothing of the allowance; a negative quantity is
+-- rated as zero.
 limited as (
 
     select
@@ -116,7 +118,10 @@ running as (
     select
         billable.*,
         sum(billable.billable_quantity) over (
-            partition by billable.subscription_id, billable.period_number, billable.charge_id
+            partition by
+                billable.subscription_id,
+                billable.period_number,
+                billable.charge_id
             order by
                 billable.price_position,
                 {{ binary_order('billable.dimension_values') }}
@@ -160,7 +165,9 @@ select
     usage_amount,
     cast(quantity as {{ type_integral() }}) as quantity,
     covered_quantity,
-    cast(billable_quantity - covered_quantity as {{ type_quantity() }}) as rated_quantity,
+    cast(
+        billable_quantity - covered_quantity as {{ type_quantity() }}
+    ) as rated_quantity,
     is_in_range,
     cutoff_at
 from covered

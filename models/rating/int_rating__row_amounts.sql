@@ -58,7 +58,8 @@ select
         when not {{ fits_amount('step_totals.amount') }} then 'out_of_range'
         when open_quantities.event_count > 0 or step_totals.amount <> 0 then 'line'
         -- A level or a reading carried over is a quantity, though nothing happened.
-        when open_quantities.aggregation not in ('count', 'sum', 'count_unique') then 'line'
+        when open_quantities.aggregation not in ('count', 'sum', 'count_unique')
+            then 'line'
         else 'nothing'
     end as outcome,
     step_totals.amount,

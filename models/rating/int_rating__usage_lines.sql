@@ -46,7 +46,8 @@ rounded as (
         rated_quantities.cutoff_at,
         row_amounts.amount,
         limits.maximum,
-        {{ round_money('row_amounts.amount', 'rated_quantities.exponent') }} as rounded_total
+        {{ round_money('row_amounts.amount', 'rated_quantities.exponent') }}
+            as rounded_total
     from rated_quantities
     inner join build_window
         on rated_quantities.cutoff_at > build_window.open_from
@@ -70,7 +71,10 @@ running as (
     select
         rounded.*,
         sum(rounded.rounded_total) over (
-            partition by rounded.subscription_id, rounded.period_number, rounded.charge_id
+            partition by
+                rounded.subscription_id,
+                rounded.period_number,
+                rounded.charge_id
             order by
                 rounded.price_position,
                 {{ binary_order('rounded.dimension_values') }}
@@ -103,7 +107,9 @@ select
     cast(
         case
             when maximum is null then rounded_total
-            else least(running_total, maximum) - least(running_total - rounded_total, maximum)
+            else
+                least(running_total, maximum)
+                - least(running_total - rounded_total, maximum)
         end as {{ type_total() }}
     ) as line_total,
     cutoff_at

@@ -174,7 +174,8 @@ select
     subscription_id,
     customer_id,
     plan_id,
-    cast(invoice_number_in_subscription as {{ type_count() }}) as invoice_number_in_subscription,
+    cast(invoice_number_in_subscription as {{ type_count() }})
+        as invoice_number_in_subscription,
     charge_id,
     named_kind as line_kind,
     name,
