@@ -189,7 +189,11 @@ def ndjson_source(mapping: Mapping, relation: str) -> Source:
             *,
             document is null
             or len(keys) = 0
-            or len(keys) <> len(list_distinct(keys))
+            -- Hashing names costs as much as all the reading: only where there are unknown ones.
+            or case
+                when len(keys) = {_found_names(text_paths, json_paths)} then false
+                else len(keys) <> len(list_distinct(keys))
+            end
             or (
                 contains(record, '\\u0000')
                 and contains(array_to_string(texts, ''), chr(0))
@@ -211,6 +215,17 @@ def ndjson_source(mapping: Mapping, relation: str) -> Source:
         unread="is_unread",
         record="rtrim(record, chr(10) || chr(13))",
     )
+
+
+def _found_names(text_paths: list[str], json_paths: list[str]) -> str:
+    """How many top-level names of a document the query has found a value for, each once."""
+    found = {
+        split_path(path)[0]: f"{name}[{position}] is not null"
+        for name, paths in (("texts", text_paths), ("jsons", json_paths))
+        for position, path in enumerate(paths, start=1)
+        if len(split_path(path)) == 1
+    }
+    return " + ".join(f"cast({test} as integer)" for test in found.values()) or "-1"
 
 
 def _other_members(used: set[str]) -> str:
