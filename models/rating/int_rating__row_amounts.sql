@@ -49,9 +49,22 @@ step_totals as (
 
 select
     open_quantities.subscription_id,
+    open_quantities.customer_id,
     open_quantities.period_number,
+    open_quantities.period_from,
+    open_quantities.period_to,
     open_quantities.charge_id,
+    open_quantities.charge_position,
     open_quantities.price_row_id,
+    open_quantities.price_position,
+    open_quantities.dimension_values,
+    open_quantities.currency,
+    open_quantities.exponent,
+    open_quantities.pricing_model,
+    open_quantities.event_count,
+    open_quantities.quantity,
+    open_quantities.covered_quantity,
+    open_quantities.rated_quantity,
     case
         when not open_quantities.is_in_range then 'out_of_range'
         when step_totals.uncomputed_count > 0 then 'out_of_range'

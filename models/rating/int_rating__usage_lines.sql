@@ -6,12 +6,6 @@ build_window as (
 
 ),
 
-rated_quantities as (
-
-    select * from {{ ref('int_rating__rated_quantities') }}
-
-),
-
 row_amounts as (
 
     select * from {{ ref('int_rating__row_amounts') }}
@@ -27,42 +21,18 @@ limits as (
 rounded as (
 
     select
-        rated_quantities.subscription_id,
-        rated_quantities.customer_id,
-        rated_quantities.period_number,
-        rated_quantities.period_from,
-        rated_quantities.period_to,
-        rated_quantities.charge_id,
-        rated_quantities.charge_position,
-        rated_quantities.price_row_id,
-        rated_quantities.price_position,
-        rated_quantities.dimension_values,
-        rated_quantities.currency,
-        rated_quantities.pricing_model,
-        rated_quantities.event_count,
-        rated_quantities.quantity,
-        rated_quantities.covered_quantity,
-        rated_quantities.rated_quantity,
-        rated_quantities.cutoff_at,
-        row_amounts.amount,
+        row_amounts.*,
         limits.maximum,
-        {{ round_money('row_amounts.amount', 'rated_quantities.exponent') }}
-            as rounded_total
-    from rated_quantities
+        {{ round_money('row_amounts.amount', 'row_amounts.exponent') }} as rounded_total
+    from row_amounts
     inner join build_window
-        on rated_quantities.cutoff_at > build_window.open_from
-    inner join row_amounts
-        on
-            rated_quantities.subscription_id = row_amounts.subscription_id
-            and rated_quantities.period_number = row_amounts.period_number
-            and rated_quantities.charge_id = row_amounts.charge_id
-            and rated_quantities.price_row_id = row_amounts.price_row_id
-            and row_amounts.outcome = 'line'
+        on row_amounts.cutoff_at > build_window.open_from
     left join limits
         on
-            rated_quantities.subscription_id = limits.subscription_id
-            and rated_quantities.period_number = limits.period_number
-            and rated_quantities.charge_id = limits.charge_id
+            row_amounts.subscription_id = limits.subscription_id
+            and row_amounts.period_number = limits.period_number
+            and row_amounts.charge_id = limits.charge_id
+    where row_amounts.outcome = 'line'
 
 ),
 
