@@ -35,7 +35,7 @@
     case
         when {{ cycle_unit }} = 'month'
             then {{ floor_divide(
-                "(" ~ month_number(day) ~ " - " ~ month_number(anchor_date) ~ ")", cycle_length
+                "(" ~ months_of(day) ~ " - " ~ months_of(anchor_date) ~ ")", cycle_length
             ) }}
         else {{ floor_divide(
             "cast(" ~ day ~ " - " ~ anchor_date ~ " as integer)", cycle_length
@@ -43,6 +43,6 @@
     end
 {%- endmacro %}
 
-{% macro month_number(day) -%}
+{% macro months_of(day) -%}
     cast(extract(year from {{ day }}) * 12 + extract(month from {{ day }}) as integer)
 {%- endmacro %}
