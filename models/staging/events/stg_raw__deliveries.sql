@@ -3,7 +3,7 @@
         materialized="incremental",
         incremental_strategy="replace_window",
         meta={"replaces": "deliveries"},
-        indexes=[{"columns": ["key_hash"]}],
+        indexes=postgres_indexes([{"columns": ["key_hash"]}]),
     )
 }}
 -- Judged on the row alone, so that a day's rows depend on no other day.

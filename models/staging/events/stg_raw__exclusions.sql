@@ -136,11 +136,11 @@ suspect_events as {{ materialized() }} (
         usage_events.customer_id,
         {{ delivery_key('usage_events') }} as event_key,
         coalesce(usage_events.event_name, '') as event_name,
-        {{ accepted_instant("nullif(usage_events.occurred_at, '')") }} as occurred_at,
+        coalesce(usage_events.occurred_at, '') as occurred_at,
         coalesce(usage_events.voids_key, '') as voids_key,
         coalesce(usage_events.subscription_id, '') as subscription_id,
         coalesce(usage_events.subscription_item_id, '') as subscription_item_id,
-        coalesce(usage_events.properties, '') as properties
+        coalesce(nullif(usage_events.properties, ''), '{}') as properties
     from suspects
     inner join {{ source('raw', 'usage_events') }} as usage_events
         on
@@ -152,9 +152,7 @@ suspect_events as {{ materialized() }} (
 acceptable as (
 
     select * from suspect_events
-    where
-        properties = ''
-        or not {{ repeats_json_key('properties') }}
+    where not {{ repeats_json_key('properties') }}
 
 ),
 
@@ -192,7 +190,7 @@ repeated as (
         case
             when
                 later.event_name = earliest.event_name
-                and later.occurred_at is not distinct from earliest.occurred_at
+                and later.occurred_at = earliest.occurred_at
                 and later.voids_key = earliest.voids_key
                 and later.subscription_id = earliest.subscription_id
                 and later.subscription_item_id = earliest.subscription_item_id
