@@ -13,6 +13,8 @@
 {% macro meter_profiles() -%}
     {%- set meters = ref("stg_catalog__meters") -%}
     {%- set filters = ref("stg_catalog__meter_filters") -%}
+    {#- as_of_at() reads it, in a branch where dbt does not see a parent. -#}
+    {%- do ref("build_window") -%}
     {%- set profiles = [] -%}
     {%- if execute and flags.WHICH not in ["parse", "list", "ls"] -%}
         {%- set known = as_of_at() -%}

@@ -1,4 +1,3 @@
--- depends_on: {{ ref('build_window') }}
 {{ config(materialized="view", schema="marts") }}
 {%- set profiles = meter_profiles() %}
 -- A view: asked for a customer and a few days, when a line is traced to its events.
