@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import resources
+from io import BytesIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -80,9 +81,7 @@ def footer_changes(zone: ZoneInfo, start: datetime) -> Iterator[datetime]:
 
 def zone_transitions(name: str, content: bytes) -> list[tuple[datetime, int]]:
     """(utc_from, offset_seconds) of one zone, changes of name or of daylight flag left out."""
-    with resources.as_file(resources.files("tzdata.zoneinfo").joinpath(*name.split("/"))) as path:
-        with path.open("rb") as file:
-            zone = ZoneInfo.from_file(file, key=name)
+    zone = ZoneInfo.from_file(BytesIO(content), key=name)
     changes = listed_changes(content)
     changes += footer_changes(zone, changes[-1] if changes else COVERED_FROM)
     rows = [(FIRST_ROW_FROM, offset_at(zone, COVERED_FROM))]
