@@ -315,7 +315,7 @@
     make_timestamp(cast({{ quarter_hour }} as bigint) * 900000000)
 {%- endmacro %}
 {% macro postgres__quarter_hour_start(quarter_hour) -%}
-    (timestamp '1970-01-01' + {{ quarter_hour }} * interval '15 minutes')
+    (timestamp '1970-01-01' + ({{ quarter_hour }}) * interval '15 minutes')
 {%- endmacro %}
 
 {# Microseconds since 1970 of a UTC timestamp, a whole number. #}
