@@ -47,12 +47,16 @@
 {%- endmacro %}
 
 {#
-    One hash of all rows of a relation, whatever their order: it changes when a row does.
+    One hash of the rows of a relation that a condition holds for, whatever their order: it changes
+    when a row does.
 #}
-{% macro relation_hash(relation) -%}
+{% macro relation_hash(relation, condition="true") -%}
     (
         select coalesce(md5(string_agg(row_hash, '' order by row_hash)), '')
-        from (select md5(cast(hashed as {{ type_text() }})) as row_hash from {{ relation }} as hashed)
-            as row_hashes
+        from (
+            select md5(cast(hashed as {{ type_text() }})) as row_hash
+            from {{ relation }} as hashed
+            where {{ condition }}
+        ) as row_hashes
     )
 {%- endmacro %}

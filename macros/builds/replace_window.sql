@@ -7,7 +7,8 @@
     deliveries      the same, and the days before them that were skipped
     rollups         the run's load days, and every row of a meter profile that is no longer current
                     or not built yet (columns load_day, profile_definition)
-    unbilled        the run's load days; all of them when every period is computed again
+    unbilled        the run's load days and the day before them (its usage may belong to a period
+                    that has only begun now); all days when every period is computed again
     open_periods    what was not yet closed when the run began (column cutoff_at)
 #}
 {% macro get_incremental_replace_window_sql(arg_dict) %}
@@ -28,7 +29,7 @@
         {{ in_load_window("load_day") }}
         {{ or_of_a_replaced_profile() }}
     {%- elif replaces == "unbilled" -%}
-        {{ "true" if everything_is_open() else in_load_window("load_day") }}
+        {{ in_unbilled_window("load_day") }}
     {%- elif replaces == "open_periods" -%}
         cutoff_at > {{ open_from() }}
     {%- else -%}

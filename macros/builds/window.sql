@@ -58,6 +58,19 @@
     {{ return((build_window()["open_from"] | string)[:4] == "1900") }}
 {%- endmacro %}
 
+{# The load days whose unbilled usage the run finds again; see get_incremental_replace_window_sql. #}
+{% macro in_unbilled_window(load_day) -%}
+    {%- if everything_is_open() -%}
+        true
+    {%- else -%}
+        {{ load_day }} >= cast(
+            cast('{{ build_window()["from_day"] }}' as {{ type_timestamp() }})
+            - interval '1 day' as date
+        )
+        and {{ load_day }} <= cast('{{ build_window()["through_day"] }}' as date)
+    {%- endif -%}
+{%- endmacro %}
+
 {# A table that an earlier run of this house made, or none. #}
 {% macro earlier_relation(schema, identifier) -%}
     {%- if not execute or flags.FULL_REFRESH -%} {{ return(none) }} {%- endif -%}

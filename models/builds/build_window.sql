@@ -135,6 +135,7 @@ missing_days as (
 
 ),
 
+-- A row of the catalogue counts from when it was recorded: one that becomes known is a change.
 hashed as (
 
     select
@@ -143,7 +144,11 @@ hashed as (
                 'customers', 'products', 'plans', 'charges', 'charge_limits', 'prices', 'meters',
                 'meter_filters', 'subscriptions'
             ] %}
-            {{ relation_hash(ref('stg_catalog__' ~ name)) }} ||
+            {{ relation_hash(
+                ref('stg_catalog__' ~ name),
+                'recorded_at < cast((select days.as_of_day from days) as '
+                ~ type_timestamp() ~ ") + interval '1 day'"
+            ) }} ||
             {%- endfor %}
             {{ relation_hash(ref('time_zone_transitions')) }} ||
             {{ relation_hash(ref('currencies')) }} ||

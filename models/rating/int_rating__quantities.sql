@@ -36,15 +36,9 @@ periods as (
 
 ),
 
-price_rows as (
+matched_rows as (
 
-    select * from {{ ref('int_rating__price_rows') }}
-
-),
-
-price_pairs as (
-
-    select * from {{ ref('int_rating__price_pairs') }}
+    select * from {{ ref('int_rating__matched_rows') }}
 
 ),
 
@@ -221,86 +215,20 @@ usage_parts as (
 
 ),
 
-dimension_sets as (
-
-    select distinct
-        subscription_id,
-        period_number,
-        meter_profile,
-        item_ref,
-        dimensions
-    from usage_parts
-
-),
-
--- The row naming most values that are all the usage's; then catalogue order.
-matching_rows as (
-
-    select
-        dimension_sets.subscription_id,
-        dimension_sets.period_number,
-        dimension_sets.meter_profile,
-        dimension_sets.item_ref,
-        dimension_sets.dimensions,
-        price_rows.charge_id,
-        price_rows.price_row_id,
-        price_rows.price_position,
-        price_rows.dimension_values,
-        count(price_pairs.pair) as pair_count
-    from dimension_sets
-    inner join price_rows
-        on
-            dimension_sets.subscription_id = price_rows.subscription_id
-            and dimension_sets.period_number = price_rows.period_number
-            and dimension_sets.meter_profile = price_rows.meter_profile
-            and (dimension_sets.item_ref = '' or dimension_sets.item_ref = price_rows.charge_id)
-    left join price_pairs
-        on
-            price_rows.price_row_id = price_pairs.price_row_id
-            and strpos('|' || dimension_sets.dimensions || '|', '|' || price_pairs.pair || '|') > 0
-    group by
-        dimension_sets.subscription_id,
-        dimension_sets.period_number,
-        dimension_sets.meter_profile,
-        dimension_sets.item_ref,
-        dimension_sets.dimensions,
-        price_rows.charge_id,
-        price_rows.price_row_id,
-        price_rows.price_position,
-        price_rows.dimension_values
-    having
-        count(price_pairs.pair) = {{ named_value_count('price_rows.dimension_values') }}
-
-),
-
-best_rows as (
-
-    select
-        matching_rows.*,
-        row_number() over (
-            partition by
-                subscription_id, period_number, meter_profile, item_ref, dimensions, charge_id
-            order by pair_count desc, price_position, {{ binary_order('dimension_values') }}
-        ) as preference
-    from matching_rows
-
-),
-
 priced_parts as (
 
     select
-        best_rows.charge_id,
-        best_rows.price_row_id,
+        matched_rows.charge_id,
+        matched_rows.price_row_id,
         usage_parts.*
     from usage_parts
-    inner join best_rows
+    inner join matched_rows
         on
-            usage_parts.subscription_id = best_rows.subscription_id
-            and usage_parts.period_number = best_rows.period_number
-            and usage_parts.meter_profile = best_rows.meter_profile
-            and usage_parts.item_ref = best_rows.item_ref
-            and usage_parts.dimensions = best_rows.dimensions
-            and best_rows.preference = 1
+            usage_parts.subscription_id = matched_rows.subscription_id
+            and usage_parts.period_number = matched_rows.period_number
+            and usage_parts.meter_profile = matched_rows.meter_profile
+            and usage_parts.item_ref = matched_rows.item_ref
+            and usage_parts.dimensions = matched_rows.dimensions
 
 ),
 

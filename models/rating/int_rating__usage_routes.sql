@@ -12,77 +12,10 @@ periods as (
 
 ),
 
-all_periods as (
-
-    select * from {{ ref('int_subscriptions__periods') }}
-
-),
-
-subscriptions as (
-
-    select * from {{ ref('stg_catalog__subscriptions') }}
-
-),
-
-charges as (
-
-    select * from {{ ref('stg_catalog__charges') }}
-    where
-        charge_type = 'usage'
-        and recorded_at < {{ as_of_at() }}
-
-),
-
--- An item names a charge; usage without an item is every charge's on the profile.
-billable_items as (
-
-    select
-        plan_id,
-        meter_profile,
-        '' as item_ref
-    from charges
-
-    union
-
-    select
-        plan_id,
-        meter_profile,
-        charge_id as item_ref
-    from charges
-
-),
-
-lives as (
-
-    select
-        all_periods.subscription_id,
-        all_periods.customer_id,
-        all_periods.plan_id,
-        min(all_periods.period_from) as life_from,
-        max(all_periods.period_to) as life_to
-    from all_periods
-    group by
-        all_periods.subscription_id,
-        all_periods.customer_id,
-        all_periods.plan_id
-
-),
-
 eligible as (
 
-    select
-        lives.subscription_id,
-        lives.customer_id,
-        lives.life_from,
-        lives.life_to,
-        subscriptions.recorded_at,
-        billable_items.meter_profile,
-        billable_items.item_ref
-    from lives
-    inner join subscriptions
-        on lives.subscription_id = subscriptions.subscription_id
-    inner join billable_items
-        on lives.plan_id = billable_items.plan_id
+    select * from {{ ref('int_rating__billable_lives') }}
+    where subscription_ref = ''
 
 ),
 
