@@ -1,6 +1,7 @@
 """Every line, reject and unbilled event of a random world equals the oracle's, on each engine."""
 
 from datetime import datetime
+from decimal import Decimal
 
 import pytest
 
@@ -36,6 +37,8 @@ def _same(found, expected, what):
 
 
 def _text(value):
+    if isinstance(value, Decimal):
+        return format(value, "f")
     return None if value is None else str(value)
 
 
