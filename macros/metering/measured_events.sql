@@ -301,8 +301,9 @@
 {% macro duckdb__quarter_hour(instant) -%}
     cast(epoch_us({{ instant }}) // 900000000 as integer)
 {%- endmacro %}
+{# 1.0 / 900 would be cut, and an instant on a quarter of an hour fall into the one before. #}
 {% macro postgres__quarter_hour(instant) -%}
-    cast(floor(extract(epoch from {{ instant }}) * (1.0 / 900)) as integer)
+    cast(div(extract(epoch from {{ instant }}), 900) as integer)
 {%- endmacro %}
 
 {% macro quarter_hour_start(quarter_hour) -%}
