@@ -186,6 +186,31 @@
 {%- endmacro %}
 
 {#
+    The same with up to 28 whole digits: a number that is compared or counted, not added up.
+#}
+{% macro wide_number_value(text) -%}
+    {{ return(adapter.dispatch("wide_number_value")(text)) }}
+{%- endmacro %}
+
+{% macro default__wide_number_value(text) -%}
+    {{ exceptions.raise_compiler_error("wide_number_value is not written for " ~ target.type) }}
+{%- endmacro %}
+
+{% macro duckdb__wide_number_value(text) -%}
+    try_cast({{ text }} as {{ type_integral() }})
+{%- endmacro %}
+
+{% macro postgres__wide_number_value(text) -%}
+    case
+        when length({{ text }}) > 100 or not {{ is_number(text) }} then null
+        when {{ text }} ~ '[eE]-[0-9]{4,}$' then 0
+        when {{ text }} ~ '[eE][+]?[0-9]{4,}$' then null
+        when abs(round(cast({{ text }} as numeric), 10)) < 1e28
+            then cast({{ text }} as {{ type_integral() }})
+    end
+{%- endmacro %}
+
+{#
     The text by which a value is compared, counted or shown as a dimension: a string as it is, a
     number without exponent or trailing zeros, true and false; null for anything else. The type is
     only asked where the text leaves it open.
@@ -206,7 +231,7 @@
                 or {{ text }} = '-0'
             )
             and {{ json_type_at(properties, path) }} = 'number'
-            then {{ number_text(number_value(exact_number_text(properties, path, text))) }}
+            then {{ number_text(wide_number_value(exact_number_text(properties, path, text))) }}
         else {{ text }}
     end
 {%- endmacro %}

@@ -158,7 +158,8 @@ usage_parts as (
         value_latest,
         latest_order,
         amount_sum,
-        level_integral
+        level_integral,
+        0 as is_carried
     from period_usage
     where meter_profile not in ({{ profile_literals(reading_levels) }})
 
@@ -183,7 +184,8 @@ usage_parts as (
             level_value * greatest(
                 least(reading_to, until_microseconds) - least(reading_from, until_microseconds), 0
             ) as {{ type_integral() }}
-        ) as level_integral
+        ) as level_integral,
+        case when event_count = 0 then 1 else 0 end as is_carried
     from reading_spans
 
     union all
@@ -209,7 +211,8 @@ usage_parts as (
                     carried_level * (until_microseconds - period_microseconds)
                     as {{ type_integral() }}
                 )
-        end as level_integral
+        end as level_integral,
+        1 as is_carried
     from carried
     where meter_profile not in ({{ profile_literals(reading_levels) }})
 
@@ -242,7 +245,8 @@ merged as (
         priced_parts.price_row_id,
         priced_parts.meter_profile,
         {{ merged_usage_parts('priced_parts') }},
-        cast(sum(priced_parts.level_integral) as {{ type_integral() }}) as level_integral
+        cast(sum(priced_parts.level_integral) as {{ type_integral() }}) as level_integral,
+        max(priced_parts.is_carried) as is_carried
     from priced_parts
     group by
         priced_parts.subscription_id,
@@ -397,7 +401,7 @@ computed as (
     from period_parts
     where
         event_count > 0
-        or meter_profile in ({{ profile_literals(carrying_profiles()) }})
+        or is_carried = 1
 
 )
 

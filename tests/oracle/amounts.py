@@ -74,15 +74,24 @@ def parse_number(text: str) -> Fraction | None:
     return -value if sign else value
 
 
-def canonical_number(text: str) -> str:
-    """A JSON number without exponent, trailing zeros or a negative zero: 1.50 is 1.5, 1e3 1000."""
+def canonical_number(text: str) -> str | None:
+    """A JSON number without exponent, trailing zeros or a negative zero: 1.50 is 1.5, 1e3 1000.
+
+    A whole number written out keeps its digits, however many; any other is rounded to 10 decimals
+    like every number (section 3, *Events*) and is none with more than 28 whole digits.
+    """
     sign, whole, decimals, power = NUMBER.fullmatch(text).groups()
-    digits = whole + (decimals or "")
-    point = len(whole) + int(power or 0)
-    if not digits.strip("0"):
+    if decimals is None and power is None:
+        return "0" if whole == "0" else sign + whole
+    digits = int(whole + (decimals or ""))
+    shift = int(power or 0) - len(decimals or "")
+    magnitude = len(str(digits)) + shift
+    if digits == 0 or magnitude < -QUANTITY_DIGITS - 1:
         return "0"
-    if point < 0:
-        digits, point = "0" * -point + digits, 0
-    digits = digits.ljust(point, "0")
-    head, tail = digits[:point].lstrip("0") or "0", digits[point:].rstrip("0")
-    return sign + head + ("." + tail if tail else "")
+    if magnitude > 28:
+        return None
+    rounded = half_away(Fraction(digits) * Fraction(10) ** shift, QUANTITY_DIGITS)
+    head, tail = divmod(int(rounded * 10**QUANTITY_DIGITS), 10**QUANTITY_DIGITS)
+    tail_text = str(tail).rjust(QUANTITY_DIGITS, "0").rstrip("0")
+    text = str(head) + ("." + tail_text if tail_text else "")
+    return "0" if text == "0" else sign + text
