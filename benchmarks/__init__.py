@@ -1,0 +1,1 @@
+"""Measurements of the house: made usage beside a floor, and real usage."""
