@@ -1,0 +1,2 @@
+{{ config(materialized="view", schema="marts") }}
+{{ usage_by_time("year") }}
