@@ -1,0 +1,1 @@
+"""Real usage through the public road: landed by mapping, built, and compared with its source."""
