@@ -149,11 +149,14 @@ def _connect_duckdb(credentials: Any, read_only: bool) -> Warehouse:
     path = credentials.path
     if path != ":memory:" and "://" not in path:
         path = str(PROJECT_DIR / path)
+    # The same configuration as dbt-duckdb's, which may have the file open in this process; a file
+    # that it opened for writing cannot be opened for reading alone.
+    config = dict(credentials.config_options or {})
     try:
-        # The same configuration as dbt-duckdb's, which may have the file open in this process.
-        connection = duckdb.connect(
-            path, read_only=read_only, config=dict(credentials.config_options or {})
-        )
+        try:
+            connection = duckdb.connect(path, read_only=read_only, config=config)
+        except duckdb.ConnectionException:
+            connection = duckdb.connect(path, config=config)
     except duckdb.Error as error:
         message = one_line(error)
         if "lock" in message.lower():

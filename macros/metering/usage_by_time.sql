@@ -2,6 +2,7 @@
     Usage by the customer's local hour, day, month or year: the rollups, merged. Columns and grain:
     models/metering/_metering__models.yml. `unit` is hour, day, month or year.
 
+    No CTE feeds two sides of a join: a filter on the view would lose rows then (DuckDB 2.0).
     Voids are netted and restatements respected, so that a row says what is known now. Only what a
     profile's aggregation needs is shown: the rollups may hold more, but a void does not state that
     anew. A local hour that a clock change repeats is one row, one that it skips is none.
@@ -9,11 +10,13 @@
 {% macro usage_by_time(unit) -%}
     {%- set profiles = meter_profiles() -%}
     {%- set has_restated = has_restated_rollups() -%}
-    {%- set percentile_profiles = profiles | selectattr("aggregation_name", "equalto", "percentile") | list -%}
+    {%- set percentile_profiles = profiles
+        | selectattr("aggregation_name", "equalto", "percentile") | list -%}
     {%- set readings = profile_literals(profiles_where(profiles, "keeps", "readings")) -%}
     {%- set unique_profiles = profile_literals(
         profiles | selectattr("aggregation_name", "equalto", "count_unique") | list
     ) -%}
+    {%- set ranks = "standing_ranks" if percentile_profiles else "standing" -%}
     {%- set start = {
         "hour": "usage_hour", "day": "usage_date", "month": "usage_month", "year": "usage_year",
     }[unit] -%}
@@ -50,7 +53,7 @@
             dimensions,
             bucket_from,
             max(load_day) as restated_day
-        from rollups
+        from {{ ref("int_metering__rollups") }}
         where is_restated
         group by
             customer_id,
@@ -71,7 +74,7 @@
             rollups.subscription_item_id,
             rollups.meter_profile,
             rollups.dimensions,
-            coalesce(customer_offsets.time_zone_number, 0) as time_zone_number,
+            coalesce(customer_offsets.time_zone_order, '') as time_zone_order,
             cast(
                 date_trunc(
                     '{{ unit }}',
@@ -124,7 +127,7 @@
             placed.dimensions,
             placed.{{ start }},
             placed.value_key,
-            max(placed.time_zone_number) as time_zone_number,
+            max({{ binary_order("placed.time_zone_order") }}) as time_zone_order,
             {{ merged_usage_parts("placed") }}
         from placed
         group by
@@ -148,7 +151,7 @@
             dimensions,
             {{ start }},
             value_key,
-            time_zone_number,
+            time_zone_order,
             event_count,
             value_sum,
             value_min,
@@ -166,130 +169,99 @@
 
     ),
 
-    merged as (
+    {% if percentile_profiles -%}
+    -- Nearest rank: the least value with at least p percent of the events at or below it.
+    ranked as (
 
         select
-            standing.customer_id,
-            standing.subscription_id,
-            standing.subscription_item_id,
-            standing.meter_profile,
-            standing.dimensions,
-            standing.{{ start }},
-            max(standing.time_zone_number) as time_zone_number,
-            count(
-                case
-                    when
-                        standing.event_count > 0
-                        and standing.meter_profile in ({{ unique_profiles }})
-                        then 1
-                end
-            ) as unique_count,
-            {{ merged_usage_parts("standing") }}
-        from standing
-        group by
-            standing.customer_id,
-            standing.subscription_id,
-            standing.subscription_item_id,
-            standing.meter_profile,
-            standing.dimensions,
-            standing.{{ start }}
-        having sum(standing.event_count) <> 0
-
-    ),
-
-    {% if percentile_profiles -%}
-    {%- set place %}
+            standing.*,
+            meters.percentile,
+            sum(standing.event_count) over (
+                partition by
                     standing.customer_id,
                     standing.subscription_id,
                     standing.subscription_item_id,
                     standing.meter_profile,
                     standing.dimensions,
                     standing.{{ start }}
-    {%- endset -%}
-    -- Nearest rank: the least value with at least p percent of the events at or below it.
-    ranked_values as (
-
-        select
-            {{ place }},
-            meters.percentile,
-            cast(standing.value_key as {{ type_quantity() }}) as ranked_value,
-            sum(standing.event_count) over (
-                partition by {{ place }}
                 order by cast(standing.value_key as {{ type_quantity() }})
                 rows between unbounded preceding and current row
             ) as events_through,
             sum(standing.event_count) over (
-                partition by {{ place }}
+                partition by
+                    standing.customer_id,
+                    standing.subscription_id,
+                    standing.subscription_item_id,
+                    standing.meter_profile,
+                    standing.dimensions,
+                    standing.{{ start }}
             ) as events_in_all
         from standing
         inner join meters
             on standing.meter_profile = meters.meter_profile
-        where
-            standing.event_count > 0
-            and standing.meter_profile in ({{ profile_literals(percentile_profiles) }})
+        where standing.meter_profile in ({{ profile_literals(percentile_profiles) }})
 
     ),
 
-    percentiles as (
+    standing_ranks as (
 
         select
-            customer_id,
-            subscription_id,
-            subscription_item_id,
-            meter_profile,
-            dimensions,
-            {{ start }},
-            min(ranked_value) as value_percentile
-        from ranked_values
-        where
-            cast(events_through as decimal(18, 0)) * 100
-            >= percentile * cast(events_in_all as decimal(18, 0))
-        group by
-            customer_id,
-            subscription_id,
-            subscription_item_id,
-            meter_profile,
-            dimensions,
-            {{ start }}
+            *,
+            cast(null as {{ type_quantity() }}) as value_at_rank
+        from standing
+        where meter_profile not in ({{ profile_literals(percentile_profiles) }})
+
+        union all
+
+        select
+            {%- for column in ["customer_id", "subscription_id", "subscription_item_id",
+                "meter_profile", "dimensions", start, "value_key", "time_zone_order", "event_count",
+                "value_sum", "value_min", "value_max", "amount_sum", "value_latest",
+                "latest_order"] %}
+            {{ column }},
+            {%- endfor %}
+            case
+                when
+                    event_count > 0
+                    and cast(events_through as decimal(18, 0)) * 100
+                    >= percentile * cast(events_in_all as decimal(18, 0))
+                    then cast(value_key as {{ type_quantity() }})
+            end as value_at_rank
+        from ranked
 
     ),
 
     {% endif -%}
-    time_zones as (
-
-        select distinct
-            customer_id,
-            time_zone_number,
-            time_zone
-        from customer_offsets
-
-    ),
-
-    complete as (
+    merged as (
 
         select
-            merged.*,
-            {% if percentile_profiles -%}
-            percentiles.value_percentile,
-            {%- else -%}
-            cast(null as {{ type_quantity() }}) as value_percentile,
-            {%- endif %}
-            coalesce(time_zones.time_zone, 'UTC') as time_zone
-        from merged
-        left join time_zones
-            on
-                merged.customer_id = time_zones.customer_id
-                and merged.time_zone_number = time_zones.time_zone_number
-        {%- if percentile_profiles %}
-        left join percentiles
-            on
-                merged.customer_id = percentiles.customer_id
-                and merged.subscription_id = percentiles.subscription_id
-                and merged.subscription_item_id = percentiles.subscription_item_id
-                and merged.meter_profile = percentiles.meter_profile
-                and merged.dimensions = percentiles.dimensions
-                and merged.{{ start }} = percentiles.{{ start }}
-        {%- endif %}
+            {{ ranks }}.customer_id,
+            {{ ranks }}.subscription_id,
+            {{ ranks }}.subscription_item_id,
+            {{ ranks }}.meter_profile,
+            {{ ranks }}.dimensions,
+            {{ ranks }}.{{ start }},
+            max({{ binary_order(ranks ~ ".time_zone_order") }}) as time_zone_order,
+            count(
+                case
+                    when
+                        {{ ranks }}.event_count > 0
+                        and {{ ranks }}.meter_profile in ({{ unique_profiles }})
+                        then 1
+                end
+            ) as unique_count,
+            {{ "min(" ~ ranks ~ ".value_at_rank)" if percentile_profiles
+                else "cast(null as " ~ type_quantity() ~ ")" }} as value_percentile,
+            {{ merged_usage_parts(ranks) }}
+        from {{ ranks }}
+        group by
+            {{ ranks }}.customer_id,
+            {{ ranks }}.subscription_id,
+            {{ ranks }}.subscription_item_id,
+            {{ ranks }}.meter_profile,
+            {{ ranks }}.dimensions,
+            {{ ranks }}.{{ start }}
+        having sum({{ ranks }}.event_count) <> 0
 
     ),
 
@@ -305,7 +277,7 @@
                 {%- endfor %}
                 when false then cast(null as {{ type_integral() }})
             end as quantity
-        from complete
+        from merged
 
     )
 
@@ -316,7 +288,10 @@
         meters.meter,
         measured.meter_profile,
         measured.dimensions,
-        measured.time_zone,
+        case
+            when measured.time_zone_order = '' then 'UTC'
+            else substr(measured.time_zone_order, 8)
+        end as time_zone,
         measured.{{ start }},
         measured.event_count,
         {%- for part in ["sum", "min", "max", "latest"] %}
@@ -328,8 +303,9 @@
         ) as value_{{ part }},
         {%- endfor %}
         cast(
-            case when measured.meter_profile in ({{ unique_profiles }}) then measured.unique_count end
-            as {{ type_count() }}
+            case
+                when measured.meter_profile in ({{ unique_profiles }}) then measured.unique_count
+            end as {{ type_count() }}
         ) as unique_count,
         measured.quantity
     from measured
@@ -337,7 +313,7 @@
         on measured.meter_profile = meters.meter_profile
 {%- endmacro %}
 
-{# Profiles that a part is kept true for; a level that is read has its last reading as the latest. #}
+{# Profiles that a part is kept true for; the latest of a level that is read is its last reading. #}
 {% macro profiles_with_part(profiles, part) -%}
     {%- set found = [] -%}
     {%- for profile in profiles -%}

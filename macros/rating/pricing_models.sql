@@ -48,12 +48,16 @@
     One of those expressions for a row of whatever pricing model.
 #}
 {% macro pricing_expression(part, models) -%}
+    {%- if not models -%}
+    cast(null as {{ "boolean" if part == "step_applies" else type_quantity() }})
+    {%- else -%}
     case pricing_model
         {%- for name in models %}
         when '{{ name }}' then {{ pricing_model(name)[part] }}
         {%- endfor %}
         when '' then null
     end
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro step_applies(models) -%}

@@ -1,6 +1,5 @@
--- Which offset a customer's clock has, and when: the zone of its newest row valid by then. By year, so
--- that usage is looked up among a handful of stretches. Before its first row that one's zone holds.
-{% set last_year = "extract(year from " ~ as_of_at() ~ ") + 1" %}
+-- Which offset a customer's clock has, and when: the zone of its newest row valid by then. By year,
+-- so that usage is looked up among a handful of stretches. Before its first row that one's holds.
 with
 
 customer_versions as (
@@ -81,12 +80,13 @@ customer_segments as (
 select
     customer_id,
     time_zone,
-    time_zone_number,
+    lpad(cast(time_zone_number as {{ type_text() }}), 6, '0') || ' ' || time_zone as time_zone_order,
     offset_seconds,
     utc_from,
     utc_to,
     {{ whole_numbers(
         "cast(extract(year from utc_from) as integer)",
-        "cast(least(extract(year from utc_to), " ~ last_year ~ ") as integer)"
+        "cast(least(extract(year from utc_to), extract(year from "
+        ~ as_of_at() ~ ") + 1) as integer)"
     ) }} as utc_year
 from customer_segments

@@ -390,6 +390,7 @@ computed as (
         charge_id,
         price_row_id,
         case meter_profile
+            when '' then null
             {%- for profile in profiles %}
             when {{ text_literal(profile["meter_profile"]) }}
                 then cast({{ profile["aggregation"]["quantity"] }} as {{ type_integral() }})
