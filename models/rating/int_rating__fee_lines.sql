@@ -37,7 +37,7 @@ currencies as (
 ),
 
 -- The opening invoice (number 0) belongs to the first period; nothing is billed before
--- that begins.
+-- that begins. One that begins at the as-of midnight is cut off by it: it is due.
 billed_fees as (
 
     select
@@ -61,7 +61,10 @@ billed_fees as (
             fee_periods.subscription_id = periods.subscription_id
             and greatest(fee_periods.invoice_number_in_subscription, 1)
             = periods.period_number
-            and build_window.as_of_at > periods.period_from
+            and (
+                periods.period_from < build_window.as_of_at
+                or fee_periods.cutoff_at <= build_window.as_of_at
+            )
 
 ),
 
