@@ -1,3 +1,4 @@
+{{ config(group="rating") }}
 -- What a charge bills in a period is within its minimum and maximum, to the cent.
 with
 

@@ -1,3 +1,4 @@
+{{ config(group="subscriptions") }}
 -- Each period starts where the one before ended, the first at the start, and has some time in it;
 -- the last one ends where the subscription ends. Returns what does not.
 with
