@@ -17,9 +17,7 @@
     {%- set no_meter_is_new = no_meter_definition(profiles) not in kept -%}
     {%- set days_before = earlier_relation("builds", "built_days") -%}
     {%- set builds_history = days_before is not none and (new_events or no_meter_is_new) -%}
-    {%- set has_voids = execute and flags.WHICH not in ["parse", "list", "ls"] and run_query(
-        "select count(*) from (select 1 as one from " ~ voided_events ~ " limit 1) as first_row"
-    ).rows[0][0] > 0 -%}
+    {%- set has_voids = has_voided_events() -%}
     {%- set restated = numbers_where(profiles, "is_restated", true) -%}
     {%- set dimension_count = profiles | map(attribute="dimensions") | map("length") | max if profiles else 0 -%}
     with
@@ -241,6 +239,15 @@
     from rolled_up
     inner join profile_names
         on coalesce(rolled_up.profile_number, 0) = coalesce(profile_names.profile_number, 0)
+{%- endmacro %}
+
+{# Whether any event is voided, so that without one nothing is looked for. #}
+{% macro has_voided_events() -%}
+    {%- set voided_events = ref("stg_raw__voided_events") -%}
+    {%- if not execute or flags.WHICH in ["parse", "list", "ls"] -%} {{ return(false) }} {%- endif -%}
+    {{ return(run_query(
+        "select count(*) from (select 1 as one from " ~ voided_events ~ " limit 1) as first_row"
+    ).rows[0][0] > 0) }}
 {%- endmacro %}
 
 {# Columns of an event that metering reads, under the load day that it counts for. #}
