@@ -55,7 +55,7 @@
         select coalesce(md5(string_agg(row_hash, '' order by row_hash)), '')
         from (
             select md5(cast(hashed as {{ type_text() }})) as row_hash
-            from {{ relation }} as hashed
+            from (select * from {{ relation }}) as hashed
             where {{ condition }}
         ) as row_hashes
     )

@@ -46,7 +46,7 @@ midnights as (
 
 ),
 
--- A date is midnight in the row's own zone.
+-- A date is midnight in the row's own zone; a blank one is no date of any zone, but always.
 dated as (
 
     select
@@ -54,7 +54,12 @@ dated as (
         known.currency,
         known.time_zone,
         known.billing_entity,
-        coalesce(known.valid_from_instant, midnights.midnight_at) as valid_from_at,
+        case
+            when known.valid_from_instant is not null then known.valid_from_instant
+            when known.valid_from_date = cast('1970-01-01' as date)
+                then cast('1970-01-01' as {{ type_timestamp() }})
+            else midnights.midnight_at
+        end as valid_from_at,
         known.recorded_at
     from known
     left join midnights
