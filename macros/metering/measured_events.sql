@@ -14,8 +14,10 @@
 
     Each JSON text is read once, for the properties that some profile needs and no others.
 #}
-{% macro measured_events(profiles) -%}
+{% macro measured_events(profiles, fenced=true) -%}
     {%- set paths = property_paths(profiles) -%}
+    {%- set text_paths = paths | select("in", property_paths(profiles, "text")) | list -%}
+    {%- set number_paths = paths | select("in", property_paths(profiles, "number")) | list -%}
     {%- set dimension_count = profiles | map(attribute="dimensions") | map("length") | max if profiles else 0 -%}
     read_events as (
 
@@ -35,6 +37,38 @@
             {%- endfor %}
             {{ quarter_hour("occurred_at") }} as quarter_hour
         from read_events
+        {{ fence() if fenced }}
+
+    ),
+
+    -- Once an event and property, before the event is seen by each of its profiles.
+    interpreted as (
+
+        select
+            *
+            {%- for path in text_paths %},
+            {{ canonical_text("properties", path, "property_" ~ (paths.index(path) + 1)) }}
+                as text_{{ paths.index(path) + 1 }}
+            {%- endfor %}
+            {%- for path in number_paths %},
+            {{ exact_number_text("properties", path, "property_" ~ (paths.index(path) + 1)) }}
+                as digits_{{ paths.index(path) + 1 }}
+            {%- endfor %}
+        from extracted
+        {{ fence() if fenced }}
+
+    ),
+
+    parsed as (
+
+        select
+            *
+            {%- for path in number_paths %},
+            {{ is_number("digits_" ~ (paths.index(path) + 1)) }} as is_number_{{ paths.index(path) + 1 }},
+            {{ number_value("digits_" ~ (paths.index(path) + 1)) }} as number_{{ paths.index(path) + 1 }}
+            {%- endfor %}
+        from interpreted
+        {{ fence() if fenced }}
 
     ),
 
@@ -57,11 +91,11 @@
     matched as (
 
         select
-            extracted.*,
+            parsed.*,
             profiles.profile_number
-        from extracted
+        from parsed
         left join profiles
-            on extracted.event_name = profiles.profile_event_name
+            on parsed.event_name = profiles.profile_event_name
 
     ),
 
@@ -71,21 +105,16 @@
             *,
             {{ by_profile(profiles, "filter") }} as passes,
             {{ by_profile(profiles, "value") }} as value_text,
-            {{ by_profile(profiles, "amount") }} as amount_text
+            {{ by_profile(profiles, "is_number") }} as has_number,
+            {{ by_profile(profiles, "number") }} as number_value,
+            {{ by_profile(profiles, "amount") }} as amount_text,
+            {{ by_profile(profiles, "is_amount") }} as has_amount,
+            {{ by_profile(profiles, "amount_number") }} as amount_value
             {%- for number in range(1, dimension_count + 1) %},
             {{ by_profile(profiles, "dimension", number) }} as dimension_{{ number }}
             {%- endfor %}
         from matched
-
-    ),
-
-    numbered as (
-
-        select
-            *,
-            {{ by_profile(profiles, "number") }} as number_value,
-            {{ number_value("amount_text") }} as amount_value
-        from measured
+        {{ fence() if fenced }}
 
     ),
 
@@ -100,7 +129,7 @@
                 {%- set textual = numbers_where(profiles, "value", "text") %}
                 {%- if numeric %}
                 when profile_number in ({{ numeric }}) and value_text is null then 'no_value'
-                when profile_number in ({{ numeric }}) and not {{ is_number("value_text") }}
+                when profile_number in ({{ numeric }}) and not has_number
                     then 'not_a_number'
                 when profile_number in ({{ numeric }}) and number_value is null then 'out_of_range'
                 {%- endif %}
@@ -110,25 +139,34 @@
                 {%- set priced = profiles | selectattr("amount_property") | map(attribute="number") | join(", ") %}
                 {%- if priced %}
                 when profile_number in ({{ priced }}) and amount_text is null then 'no_value'
-                when profile_number in ({{ priced }}) and not {{ is_number("amount_text") }}
+                when profile_number in ({{ priced }}) and not has_amount
                     then 'not_a_number'
                 when profile_number in ({{ priced }}) and amount_value is null then 'out_of_range'
                 {%- endif %}
                 else 'metered'
             end as outcome
-        from numbered
+        from measured
 
     )
 {%- endmacro %}
 
-{# Every path that some profile reads, once; a derived property reads for itself. #}
-{% macro property_paths(profiles) -%}
+{#
+    Every path that some profile reads, once; of one kind (text, number) those read so. A derived
+    property reads for itself.
+#}
+{% macro property_paths(profiles, kind=none) -%}
     {%- set paths = [] -%}
     {%- for profile in profiles -%}
-        {%- set wanted = [profile["amount_property"]] + profile["dimensions"]
-            + profile["filters"] | map(attribute="property") | list -%}
-        {%- if profile["aggregation"]["value"] != "none" -%} {%- do wanted.append(profile["property"]) -%} {%- endif -%}
-        {%- for path in wanted -%}
+        {%- set texts = profile["dimensions"] | list -%}
+        {%- set numbers = [profile["amount_property"]] -%}
+        {%- if profile["aggregation"]["value"] == "text" -%} {%- do texts.append(profile["property"]) -%} {%- endif -%}
+        {%- if profile["aggregation"]["value"] == "number" -%} {%- do numbers.append(profile["property"]) -%} {%- endif -%}
+        {%- for filter in profile["filters"] -%}
+            {%- if filter["operator"] in ["gt", "gte", "lt", "lte"] -%} {%- do numbers.append(filter["property"]) -%}
+            {%- else -%} {%- do texts.append(filter["property"]) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- for path in (texts if kind != "number" else []) + (numbers if kind != "text" else []) -%}
             {%- if path and not path.startswith("derived:") and path not in paths -%}
                 {%- do paths.append(path) -%}
             {%- endif -%}
@@ -146,7 +184,8 @@
 {%- endmacro %}
 
 {#
-    One case over the profiles: `what` is filter, value, number, amount or dimension (with its place).
+    One case over the profiles: `what` is filter, value, is_number, number, amount, is_amount,
+    amount_number or dimension (with its place).
 #}
 {% macro by_profile(profiles, what, place=none) -%}
     {%- set paths = property_paths(profiles) -%}
@@ -163,10 +202,16 @@
             {%- set expression = property_text(profile["property"], paths, "number") -%}
         {%- elif what == "value" and profile["aggregation"]["value"] == "text" -%}
             {%- set expression = property_text(profile["property"], paths, "text") -%}
+        {%- elif what == "is_number" and profile["aggregation"]["value"] == "number" -%}
+            {%- set expression = property_is_number(profile["property"], paths) -%}
         {%- elif what == "number" and profile["aggregation"]["value"] == "number" -%}
-            {%- set expression = measured_number(profile) -%}
+            {%- set expression = measured_number(profile, paths) -%}
         {%- elif what == "amount" and profile["amount_property"] -%}
             {%- set expression = property_text(profile["amount_property"], paths, "number") -%}
+        {%- elif what == "is_amount" and profile["amount_property"] -%}
+            {%- set expression = property_is_number(profile["amount_property"], paths) -%}
+        {%- elif what == "amount_number" and profile["amount_property"] -%}
+            {%- set expression = property_number(profile["amount_property"], paths) -%}
         {%- elif what == "dimension" and profile["dimensions"] | length >= place -%}
             {%- set path = profile["dimensions"][place - 1] -%}
             {%- set expression = property_text(path, paths, "text") -%}
@@ -181,6 +226,9 @@
         "amount": "cast(null as " ~ type_text() ~ ")",
         "dimension": "cast(null as " ~ type_text() ~ ")",
         "number": "cast(null as " ~ type_quantity() ~ ")",
+        "amount_number": "cast(null as " ~ type_quantity() ~ ")",
+        "is_number": "true",
+        "is_amount": "true",
     }[what] -%}
     {%- if not branches -%}
         {{ otherwise }}
@@ -209,19 +257,30 @@
         {%- endif -%}
         {{ return(context[macro_name]("properties") | trim) }}
     {%- endif -%}
-    {%- set column = "property_" ~ (paths.index(path) + 1) -%}
-    {%- if kind == "number" -%}
-        {{ return(exact_number_text("properties", path, column)) }}
+    {{ return(("digits_" if kind == "number" else "text_") ~ (paths.index(path) + 1)) }}
+{%- endmacro %}
+
+{# Whether a property is a number, and the number; see property_text. #}
+{% macro property_is_number(path, paths) -%}
+    {%- if path.startswith("derived:") -%}
+        {{ return(is_number("(" ~ property_text(path, paths, "number") ~ ")")) }}
     {%- endif -%}
-    {{ return(canonical_text("properties", path, column)) }}
+    {{ return("is_number_" ~ (paths.index(path) + 1)) }}
+{%- endmacro %}
+
+{% macro property_number(path, paths) -%}
+    {%- if path.startswith("derived:") -%}
+        {{ return(number_value("(" ~ property_text(path, paths, "number") ~ ")")) }}
+    {%- endif -%}
+    {{ return("number_" ~ (paths.index(path) + 1)) }}
 {%- endmacro %}
 
 {#
-    value_text as a number, times the profile's multiplier, rounded as the profile says; null when it
+    The profile's property as a number, times the profile's multiplier, rounded as the profile says; null when it
     is none or out of range.
 #}
-{% macro measured_number(profile) -%}
-    {%- set number = number_value("value_text") -%}
+{% macro measured_number(profile, paths) -%}
+    {%- set number = property_number(profile["property"], paths) -%}
     {%- if profile["multiplier"] | float != 1 -%}
         {%- set number = exact_product(number, profile["multiplier"]) -%}
     {%- endif -%}
@@ -258,11 +317,13 @@
 {% macro filter_test(filter, paths) -%}
     {%- set operator = filter["operator"] -%}
     {%- set wanted = filter["value"] -%}
-    {%- set text = property_text(filter["property"], paths, "text") -%}
+    {%- if operator not in ["gt", "gte", "lt", "lte"] -%}
+        {%- set text = property_text(filter["property"], paths, "text") -%}
+    {%- endif -%}
     {%- if operator in ["gt", "gte", "lt", "lte"] -%}
-        {%- set number = property_text(filter["property"], paths, "number") -%}
         {%- set symbol = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}[operator] -%}
-        {{ return("coalesce(case when " ~ is_number(number) ~ " then " ~ number_value(number) ~ " "
+        {{ return("coalesce(case when " ~ property_is_number(filter["property"], paths) ~ " then "
+            ~ property_number(filter["property"], paths) ~ " "
             ~ symbol ~ " cast(" ~ text_literal(wanted) ~ " as " ~ type_quantity()
             ~ ") end, false)") }}
     {%- elif operator in ["in", "not_in"] -%}

@@ -31,7 +31,7 @@ events_to_measure as (
 
 ),
 
-{{ measured_events(profiles) }}
+{{ measured_events(profiles, fenced=false) }}
 
 select
     load_day,
