@@ -7,6 +7,8 @@
     deliveries      the same, and the days before them that were skipped
     rollups         the run's load days, and every row of a meter profile that is no longer current
                     or not built yet (columns load_day, profile_definition)
+    levels          the days from the run's first load day, or the first day without levels, on, and
+                    every row of a profile that no longer carries (level_day, profile_definition)
     unbilled        the run's load days and the day before them (its usage may belong to a period
                     that has only begun now); all days when every period is computed again
     open_periods    what was not yet closed when the run began (column cutoff_at)
@@ -28,6 +30,8 @@
     {%- elif replaces == "rollups" -%}
         {{ in_load_window("load_day") }}
         {{ or_of_a_replaced_profile() }}
+    {%- elif replaces == "levels" -%}
+        {{ replaced_levels() }}
     {%- elif replaces == "unbilled" -%}
         {{ in_unbilled_window("load_day") }}
     {%- elif replaces == "open_periods" -%}
@@ -35,7 +39,7 @@
     {%- else -%}
         {{ exceptions.raise_compiler_error(
             "meta.replaces of " ~ this ~ " is '" ~ replaces
-            ~ "'; expected load_days, deliveries, rollups, unbilled or open_periods"
+            ~ "'; expected load_days, deliveries, rollups, levels, unbilled or open_periods"
         ) }}
     {%- endif -%}
 {%- endmacro %}

@@ -1,21 +1,58 @@
--- What a period begins with: the level, or the latest value, of profiles that carry it over. One row
--- per route at its period's start and dimension values.
-{% set has_restated = has_restated_rollups() %}
-{% set carrying = carrying_profiles() %}
+-- What a period begins with: the level, or the latest value, of profiles that carry it over. One
+-- row per route at its period's start and dimension values. The level at the end of the day before, and
+-- what is known of the time since: usage of the period's first day that lies before its start, and
+-- late usage of earlier days.
+-- depends_on: {{ ref('int_metering__levels_daily') }}
+-- depends_on: {{ ref('int_metering__rollups') }}
+-- depends_on: {{ ref('int_rating__usage_routes') }}
+-- depends_on: {{ ref('int_rating__edge_usage') }}
+{% set carrying = carrying_definitions() %}
+{% set ordered = ordered_profiles(carrying) %}
+{% set readings = profiles_where(carrying, "keeps", "readings") %}
+{% set first_level_day = first_carried_day(carrying) %}
+{% if not first_level_day -%}
+select
+    subscription_id,
+    period_number,
+    meter_profile,
+    subscription_ref,
+    item_ref,
+    cast(null as {{ type_text() }}) as dimensions,
+    cast(null as {{ type_quantity() }}) as carried_level,
+    cast(null as {{ type_quantity() }}) as carried_latest,
+    cast(null as {{ type_text() }}) as latest_order
+from {{ ref('int_rating__usage_routes') }}
+where false
+{%- else -%}
 with
+
+levels as (
+
+    select * from {{ ref('int_metering__levels_daily') }}
+    where level_day >= cast('{{ first_level_day }}' as date)
+
+),
 
 rollups as (
 
-    select * from {{ ref('int_metering__rollups') }}
+    select
+        rollups.*,
+        cast(rollups.bucket_from as date) as bucket_day
+    from {{ ref('int_metering__rollups') }} as rollups
     where
-        outcome = 'metered'
-        and meter_profile in ({{ profile_literals(carrying) }})
+        rollups.outcome = 'metered'
+        and rollups.meter_profile in ({{ profile_literals(carrying) }})
 
 ),
 
 routes as (
 
-    select * from {{ ref('int_rating__usage_routes') }}
+    select
+        *,
+        cast(route_from as date) as route_day,
+        {{ day_before('route_from') }} as level_day,
+        {{ quarter_hour_start(quarter_hour('route_from')) }} as quarters_to
+    from {{ ref('int_rating__usage_routes') }}
     where
         route_from = period_from
         and meter_profile in ({{ profile_literals(carrying) }})
@@ -28,16 +65,15 @@ edge_usage as (
 
 ),
 
-{% if has_restated -%}
-restated as (
+-- Two joins, each on a narrow condition: the first day's own quarters of an hour, and what was
+-- loaded after the quarter's day (most usage is not).
+later as (
 
-    {{ restated_rollups() }}
-
-),
-
-{% endif -%}
-earlier as (
-
+    {% for condition in [
+        'rollups.bucket_day = routes.route_day and rollups.bucket_from < routes.quarters_to',
+        'rollups.load_day > rollups.bucket_day and rollups.bucket_day < routes.route_day'
+        ~ ' and rollups.load_day >= routes.route_day',
+    ] -%}
     select
         routes.subscription_id,
         routes.period_number,
@@ -45,11 +81,14 @@ earlier as (
         routes.subscription_ref,
         routes.item_ref,
         rollups.dimensions,
+        rollups.load_day,
+        rollups.bucket_from,
         rollups.value_key,
         rollups.event_count,
         rollups.value_sum,
-        {{ standing_part('value_latest', has_restated) }} as value_latest,
-        {{ standing_part('latest_order', has_restated) }} as latest_order
+        {{ rollup_level_value('rollups') }} as level_value,
+        {{ rollup_level_order('rollups') }} as level_order,
+        {{ takes_away('rollups') }} as takes_away
     from rollups
     inner join routes
         on
@@ -57,8 +96,184 @@ earlier as (
             and rollups.meter_profile = routes.meter_profile
             and rollups.subscription_id = routes.subscription_ref
             and rollups.subscription_item_id = routes.item_ref
-            and rollups.bucket_from < {{ quarter_hour_start(quarter_hour('routes.route_from')) }}
             and rollups.load_day < routes.cutoff_date
+            and {{ condition }}
+    where
+        rollups.load_day
+        >= {{ days_before("cast('" ~ first_level_day ~ "' as date)", days_ahead()) }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
+levels_before as (
+
+    select
+        routes.subscription_id,
+        routes.period_number,
+        routes.customer_id,
+        routes.meter_profile,
+        routes.subscription_ref,
+        routes.item_ref,
+        routes.route_day,
+        levels.dimensions,
+        levels.event_count,
+        levels.level_value,
+        levels.level_order
+    from levels
+    inner join routes
+        on
+            levels.customer_id = routes.customer_id
+            and levels.meter_profile = routes.meter_profile
+            and levels.subscription_id = routes.subscription_ref
+            and levels.subscription_item_id = routes.item_ref
+            and levels.level_day = routes.level_day
+
+),
+
+taken_away as (
+
+    select
+        subscription_id,
+        period_number,
+        meter_profile,
+        subscription_ref,
+        item_ref,
+        dimensions,
+        bucket_from,
+        coalesce(value_key, '') as taken_key,
+        max(load_day) as load_day
+    from later
+    where takes_away
+    group by
+        subscription_id,
+        period_number,
+        meter_profile,
+        subscription_ref,
+        item_ref,
+        dimensions,
+        bucket_from,
+        coalesce(value_key, '')
+
+),
+
+-- Where the very value that the day ended with was taken away since, the history before is read.
+lost_levels as (
+
+    select distinct
+        levels_before.subscription_id,
+        levels_before.period_number,
+        levels_before.customer_id,
+        levels_before.meter_profile,
+        levels_before.subscription_ref,
+        levels_before.item_ref,
+        levels_before.route_day,
+        levels_before.dimensions
+    from levels_before
+    inner join taken_away
+        on
+            levels_before.subscription_id = taken_away.subscription_id
+            and levels_before.period_number = taken_away.period_number
+            and levels_before.meter_profile = taken_away.meter_profile
+            and levels_before.subscription_ref = taken_away.subscription_ref
+            and levels_before.item_ref = taken_away.item_ref
+            and levels_before.dimensions = taken_away.dimensions
+            and {{ level_quarter_hour('levels_before.level_order') }}
+            = {{ quarter_hour('taken_away.bucket_from') }}
+
+),
+
+history as (
+
+    select
+        lost_levels.subscription_id,
+        lost_levels.period_number,
+        lost_levels.meter_profile,
+        lost_levels.subscription_ref,
+        lost_levels.item_ref,
+        rollups.dimensions,
+        rollups.load_day,
+        rollups.bucket_from,
+        rollups.value_key,
+        rollups.event_count,
+        rollups.value_sum,
+        {{ rollup_level_value('rollups') }} as level_value,
+        {{ rollup_level_order('rollups') }} as level_order,
+        {{ takes_away('rollups') }} as takes_away
+    from rollups
+    inner join lost_levels
+        on
+            rollups.customer_id = lost_levels.customer_id
+            and rollups.meter_profile = lost_levels.meter_profile
+            and rollups.subscription_id = lost_levels.subscription_ref
+            and rollups.subscription_item_id = lost_levels.item_ref
+            and rollups.dimensions = lost_levels.dimensions
+            and rollups.bucket_day < lost_levels.route_day
+            and rollups.load_day < lost_levels.route_day
+
+),
+
+rows_known as (
+
+    select * from later
+
+    union all
+
+    select * from history
+
+),
+
+taken_from_rows as (
+
+    select
+        subscription_id,
+        period_number,
+        meter_profile,
+        subscription_ref,
+        item_ref,
+        dimensions,
+        bucket_from,
+        coalesce(value_key, '') as taken_key,
+        max(load_day) as load_day
+    from rows_known
+    where takes_away
+    group by
+        subscription_id,
+        period_number,
+        meter_profile,
+        subscription_ref,
+        item_ref,
+        dimensions,
+        bucket_from,
+        coalesce(value_key, '')
+
+),
+
+parts as (
+
+    select
+        rows_known.subscription_id,
+        rows_known.period_number,
+        rows_known.meter_profile,
+        rows_known.subscription_ref,
+        rows_known.item_ref,
+        rows_known.dimensions,
+        rows_known.event_count,
+        rows_known.value_sum,
+        rows_known.level_value,
+        case when taken_from_rows.load_day is null then rows_known.level_order end as level_order
+    from rows_known
+    left join taken_from_rows
+        on
+            rows_known.subscription_id = taken_from_rows.subscription_id
+            and rows_known.period_number = taken_from_rows.period_number
+            and rows_known.meter_profile = taken_from_rows.meter_profile
+            and rows_known.subscription_ref = taken_from_rows.subscription_ref
+            and rows_known.item_ref = taken_from_rows.item_ref
+            and rows_known.dimensions = taken_from_rows.dimensions
+            and rows_known.bucket_from = taken_from_rows.bucket_from
+            and coalesce(rows_known.value_key, '') = taken_from_rows.taken_key
+            and rows_known.load_day < taken_from_rows.load_day
 
     union all
 
@@ -69,11 +284,10 @@ earlier as (
         routes.subscription_ref,
         routes.item_ref,
         edge_usage.dimensions,
-        edge_usage.value_key,
         1 as event_count,
         edge_usage.number_value as value_sum,
-        edge_usage.number_value as value_latest,
-        edge_usage.event_order as latest_order
+        edge_usage.number_value as level_value,
+        edge_usage.event_order as level_order
     from edge_usage
     inner join routes
         on
@@ -82,37 +296,36 @@ earlier as (
             and edge_usage.subscription_ref = routes.subscription_ref
             and edge_usage.item_ref = routes.item_ref
             and edge_usage.occurred_at < routes.route_from
-            and edge_usage.occurred_at >= {{ quarter_hour_start(quarter_hour('routes.route_from')) }}
+            and edge_usage.occurred_at >= routes.quarters_to
             and edge_usage.load_day < routes.cutoff_date
             and coalesce(edge_usage.void_day, routes.cutoff_date) >= routes.cutoff_date
 
-),
-
--- A reading that was voided is no reading; what changes a level adds up under no key.
-standing as (
+    union all
 
     select
-        subscription_id,
-        period_number,
-        meter_profile,
-        subscription_ref,
-        item_ref,
-        dimensions,
-        value_key,
-        sum(event_count) as event_count,
-        sum(value_sum) as value_sum,
-        {{ value_at_greatest('value_latest', 'latest_order') }} as value_latest,
-        max({{ binary_order('latest_order') }}) as latest_order
-    from earlier
-    group by
-        subscription_id,
-        period_number,
-        meter_profile,
-        subscription_ref,
-        item_ref,
-        dimensions,
-        value_key
-    having value_key is null or sum(event_count) > 0
+        levels_before.subscription_id,
+        levels_before.period_number,
+        levels_before.meter_profile,
+        levels_before.subscription_ref,
+        levels_before.item_ref,
+        levels_before.dimensions,
+        levels_before.event_count,
+        levels_before.level_value as value_sum,
+        cast(levels_before.level_value as {{ type_quantity() }}) as level_value,
+        levels_before.level_order
+    from levels_before
+    where
+        not exists (
+            select 1
+            from lost_levels
+            where
+                lost_levels.subscription_id = levels_before.subscription_id
+                and lost_levels.period_number = levels_before.period_number
+                and lost_levels.meter_profile = levels_before.meter_profile
+                and lost_levels.subscription_ref = levels_before.subscription_ref
+                and lost_levels.item_ref = levels_before.item_ref
+                and lost_levels.dimensions = levels_before.dimensions
+        )
 
 ),
 
@@ -126,14 +339,10 @@ carried as (
         item_ref,
         dimensions,
         sum(event_count) as event_count,
-        case
-            when max({{ binary_order('value_key') }}) is not null
-                then {{ value_at_greatest('cast(value_sum as ' ~ type_quantity() ~ ')', 'value_key') }}
-            else cast(sum(value_sum) as {{ type_quantity() }})
-        end as carried_level,
-        {{ value_at_greatest('value_latest', 'latest_order') }} as carried_latest,
-        max({{ binary_order('latest_order') }}) as latest_order
-    from standing
+        sum(value_sum) as value_sum,
+        {{ value_at_greatest('level_value', 'level_order') }} as level_value,
+        max({{ binary_order('level_order') }}) as level_order
+    from parts
     group by
         subscription_id,
         period_number,
@@ -144,6 +353,7 @@ carried as (
 
 )
 
+-- A reading that was voided is no reading; changes and latest values that all were carry nothing.
 select
     subscription_id,
     period_number,
@@ -151,8 +361,26 @@ select
     subscription_ref,
     item_ref,
     dimensions,
-    carried_level,
-    carried_latest,
-    latest_order
+    cast(
+        case
+            when meter_profile in ({{ profile_literals(readings) }}) then level_value
+            when meter_profile not in ({{ profile_literals(ordered) }}) then value_sum
+        end as {{ type_quantity() }}
+    ) as carried_level,
+    case
+        when meter_profile not in ({{ profile_literals(readings) }})
+            and meter_profile in ({{ profile_literals(ordered) }})
+            then level_value
+    end as carried_latest,
+    case
+        when meter_profile not in ({{ profile_literals(readings) }})
+            and meter_profile in ({{ profile_literals(ordered) }})
+            then level_order
+    end as latest_order
 from carried
-where event_count > 0
+where
+    case
+        when meter_profile in ({{ profile_literals(readings) }}) then level_order is not null
+        else event_count > 0
+    end
+{%- endif %}
