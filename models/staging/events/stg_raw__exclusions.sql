@@ -7,20 +7,10 @@
 }}
 -- Which delivery of a key is the first is decided against all of raw: the few keys that are seen
 -- twice are listed by hash, and only among them are the keys themselves compared and rows ranked.
+{% set contents = [
+    'event_name', 'occurred_at', 'voids_key', 'subscription_id', 'subscription_item_id', 'properties'
+] %}
 with
-
-deliveries as (
-
-    select * from {{ ref('stg_raw__deliveries') }}
-
-),
-
-window_deliveries as (
-
-    select * from deliveries
-    where {{ in_load_window('load_day') }}
-
-),
 
 -- One delivery a load of each shape of JSON keys tells whether the shape repeats one.
 shape_samples as (
@@ -29,8 +19,10 @@ shape_samples as (
         key_shape,
         load_id,
         min(line_number) as line_number
-    from window_deliveries
-    where key_shape is not null
+    from {{ ref('stg_raw__deliveries') }}
+    where
+        key_shape is not null
+        and {{ in_load_window('load_day') }}
     group by
         key_shape,
         load_id
@@ -85,26 +77,33 @@ rejected as (
                 then coalesce(window_deliveries.malformed_field, 'occurred_at')
             else coalesce(window_deliveries.malformed_field, 'properties')
         end as field
-    from window_deliveries
+    from {{ ref('stg_raw__deliveries') }} as window_deliveries
     left join repeating_shapes
         on window_deliveries.key_shape = repeating_shapes.key_shape
     where
-        window_deliveries.malformed_field is not null
-        or window_deliveries.is_in_future
-        or repeating_shapes.key_shape is not null
+        {{ in_load_window('window_deliveries.load_day') }}
+        and (
+            window_deliveries.malformed_field is not null
+            or window_deliveries.is_in_future
+            or repeating_shapes.key_shape is not null
+        )
 
 ),
 
 repeated_hashes as (
 
     select key_hash
-    from deliveries
+    from {{ ref('stg_raw__deliveries') }}
     where
         malformed_field is null
         and not is_in_future
         and load_day <= cast('{{ build_window()["through_day"] }}' as date)
         {% if is_incremental() %}
-        and key_hash in (select window_deliveries.key_hash from window_deliveries)
+        and key_hash in (
+            select window_deliveries.key_hash
+            from {{ ref('stg_raw__deliveries') }} as window_deliveries
+            where {{ in_load_window('window_deliveries.load_day') }}
+        )
         {% endif %}
     group by key_hash
     having count(*) > 1
@@ -119,7 +118,7 @@ suspects as (
         deliveries.load_id,
         deliveries.line_number,
         deliveries.key_shape
-    from deliveries
+    from {{ ref('stg_raw__deliveries') }} as deliveries
     inner join repeated_hashes
         on deliveries.key_hash = repeated_hashes.key_hash
     where
@@ -182,6 +181,8 @@ acceptable as (
 
 ),
 
+-- In windows, not by a join with the first ones: a planner without statistics of a CTE would compare
+-- every suspect with every other.
 ranked as (
 
     select
@@ -189,19 +190,16 @@ ranked as (
         loaded_at,
         load_id,
         line_number,
-        customer_id,
-        event_key,
-        event_name,
-        occurred_at,
-        voids_key,
-        subscription_id,
-        subscription_item_id,
-        properties,
-        row_number() over (
-            partition by customer_id, event_key
-            order by loaded_at, {{ binary_order('load_id') }}, line_number
-        ) as delivery_number
+        {%- for column in contents %}
+        {{ column }},
+        first_value({{ column }}) over deliveries_of_key as first_{{ column }},
+        {%- endfor %}
+        row_number() over deliveries_of_key as delivery_number
     from acceptable
+    window deliveries_of_key as (
+        partition by customer_id, event_key
+        order by loaded_at, {{ binary_order('load_id') }}, line_number
+    )
 
 ),
 
@@ -209,30 +207,22 @@ ranked as (
 repeated as (
 
     select
-        later.load_day,
-        later.loaded_at,
-        later.load_id,
-        later.line_number,
+        load_day,
+        loaded_at,
+        load_id,
+        line_number,
         case
             when
-                later.event_name = earliest.event_name
-                and later.occurred_at = earliest.occurred_at
-                and later.voids_key = earliest.voids_key
-                and later.subscription_id = earliest.subscription_id
-                and later.subscription_item_id = earliest.subscription_item_id
-                and later.properties = earliest.properties
+                {%- for column in contents %}
+                {{ "and " if not loop.first }}{{ column }} = first_{{ column }}
+                {%- endfor %}
                 then 'duplicate'
             else 'conflict'
         end as reason
-    from ranked as later
-    inner join ranked as earliest
-        on
-            later.customer_id = earliest.customer_id
-            and later.event_key = earliest.event_key
-            and earliest.delivery_number = 1
+    from ranked
     where
-        later.delivery_number > 1
-        and {{ in_load_window('later.load_day') }}
+        delivery_number > 1
+        and {{ in_load_window('load_day') }}
 
 )
 
