@@ -180,7 +180,13 @@ def floor_setup(target: str) -> list[str]:
         _OFFSETS.format(catalog="catalog", reference="reference"),
     ]
     if target == "postgres":
-        statements += ["analyze raw.usage_events", "analyze bench_offsets"]
+        # Without statistics of its CTEs the planner would compare every row with every later one.
+        statements += [
+            "analyze raw.usage_events",
+            "analyze bench_offsets",
+            "set enable_nestloop = off",
+            "set work_mem = '256MB'",
+        ]
     return statements
 
 

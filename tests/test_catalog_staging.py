@@ -72,7 +72,13 @@ def odd_catalog() -> dict[str, list[dict[str, str]]]:
 @pytest.fixture(scope="module")
 def staged(twins):
     def build(house) -> None:
-        done = house.dbt("build", "--select", "+path:models/staging/catalog")
+        done = house.dbt(
+            "build",
+            "--select",
+            "+path:models/staging/catalog",
+            "--indirect-selection",
+            "cautious",
+        )
         assert done.returncode == 0, done.stdout[-2000:]
 
     return twins(odd_catalog(), [], build)

@@ -41,3 +41,12 @@
             and {{ exclusions }}.line_number = {{ relation }}.line_number
     )
 {%- endmacro %}
+
+{# Whether columns equal those of the key's first delivery, `first_<column>`. #}
+{% macro same_content(columns) -%}
+    (
+    {%- for column in columns -%}
+        {{ " and " if not loop.first }}{{ column }} = first_{{ column }}
+    {%- endfor -%}
+    )
+{%- endmacro %}

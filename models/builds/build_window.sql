@@ -8,15 +8,6 @@ usage_events as (
 
 ),
 
-loads as (
-
-    select
-        loaded_at,
-        row_count
-    from {{ source('raw', 'loads') }}
-
-),
-
 built_days as (
 
     {{ earlier_built_days() }}
@@ -48,7 +39,7 @@ landed_days as (
     select
         cast(loads.loaded_at as date) as load_day,
         sum(loads.row_count) as landed_count
-    from loads
+    from {{ source('raw', 'loads') }} as loads
     where loads.loaded_at < cast('{{ last_built_day }}' as {{ type_timestamp() }})
     group by cast(loads.loaded_at as date)
     {% endif %}
@@ -150,9 +141,9 @@ hashed as (
                 ~ type_timestamp() ~ ") + interval '1 day'"
             ) }} ||
             {%- endfor %}
-            {{ relation_hash(ref('time_zone_transitions')) }} ||
-            {{ relation_hash(ref('currencies')) }} ||
-            '{{ var("rules_version") | int }} {{ var("future_tolerance_minutes") | int }}'
+            {{ relation_hash(ref('time_zone_transitions')) }}
+            || {{ relation_hash(ref('currencies')) }}
+            || '{{ var("rules_version") | int }} {{ var("future_tolerance_minutes") | int }}'
         ) as inputs_hash
 
 ),

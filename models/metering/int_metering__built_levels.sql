@@ -15,8 +15,8 @@ profiles as (
     select {{ text_literal(profile["definition"]) }} as profile_definition
     {{ "union all" if not loop.last }}
     {% else -%}
-    select cast(null as {{ type_text() }}) as profile_definition
-    where false
+        select cast(null as {{ type_text() }}) as profile_definition
+        where false
     {%- endfor %}
 
 )

@@ -80,7 +80,9 @@ customer_segments as (
 select
     customer_id,
     time_zone,
-    lpad(cast(time_zone_number as {{ type_text() }}), 6, '0') || ' ' || time_zone as time_zone_order,
+    lpad(cast(time_zone_number as {{ type_text() }}), 6, '0')
+    || ' '
+    || time_zone as time_zone_order,
     offset_seconds,
     utc_from,
     utc_to,

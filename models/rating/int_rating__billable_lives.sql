@@ -1,6 +1,6 @@
--- Who could bill which usage, and when: the life of each subscription, by profile and the references
--- that usage may carry. contested_from and contested_to bound the time in which another subscription
--- could bill the same usage.
+-- Who could bill which usage, and when: the life of each subscription, by profile and the
+-- references that usage may carry. contested_from and contested_to bound the time in which
+-- another subscription could bill the same usage.
 with
 
 periods as (

@@ -1,7 +1,7 @@
--- What a period begins with: the level, or the latest value, of profiles that carry it over. One
--- row per route at its period's start and dimension values. The level at the end of the day before, and
--- what is known of the time since: usage of the period's first day that lies before its start, and
--- late usage of earlier days.
+-- What a period begins with: the level, or the latest value, of profiles that carry it over.
+-- One row per route at its period's start and dimension values. The level at the end of the
+-- day before, and what is known of the time since: usage of the period's first day that lies
+-- before its start, and late usage of earlier days.
 -- depends_on: {{ ref('int_metering__levels_daily') }}
 -- depends_on: {{ ref('int_metering__rollups') }}
 -- depends_on: {{ ref('int_rating__usage_routes') }}
@@ -11,18 +11,18 @@
 {% set readings = profiles_where(carrying, "keeps", "readings") %}
 {% set first_level_day = first_carried_day(carrying) %}
 {% if not first_level_day -%}
-select
-    subscription_id,
-    period_number,
-    meter_profile,
-    subscription_ref,
-    item_ref,
-    cast(null as {{ type_text() }}) as dimensions,
-    cast(null as {{ type_quantity() }}) as carried_level,
-    cast(null as {{ type_quantity() }}) as carried_latest,
-    cast(null as {{ type_text() }}) as latest_order
-from {{ ref('int_rating__usage_routes') }}
-where false
+    select
+        subscription_id,
+        period_number,
+        meter_profile,
+        subscription_ref,
+        item_ref,
+        cast(null as {{ type_text() }}) as dimensions,
+        cast(null as {{ type_quantity() }}) as carried_level,
+        cast(null as {{ type_quantity() }}) as carried_latest,
+        cast(null as {{ type_text() }}) as latest_order
+    from {{ ref('int_rating__usage_routes') }}
+    where false
 {%- else -%}
 with
 

@@ -1,7 +1,6 @@
 -- depends_on: {{ ref("build_window") }}
 -- Usage in the quarters of an hour that a route's bound cuts, event by event.
 {% set profiles = meter_profiles() %}
-{% set dimension_count = profiles | map(attribute="dimensions") | map("length") | max if profiles else 0 %}
 with
 
 routes as (

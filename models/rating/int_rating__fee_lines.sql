@@ -62,7 +62,7 @@ billed_fees as (
             and greatest(fee_periods.invoice_number_in_subscription, 1)
             = periods.period_number
             and (
-                periods.period_from < build_window.as_of_at
+                build_window.as_of_at > periods.period_from
                 or fee_periods.cutoff_at <= build_window.as_of_at
             )
 

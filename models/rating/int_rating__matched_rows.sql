@@ -1,5 +1,5 @@
--- Which price row of a charge takes the usage with some dimension values: the one naming most values
--- that are all the usage's; then catalogue order.
+-- Which price row of a charge takes the usage with some dimension values: the one naming most
+-- values that are all the usage's; then catalogue order.
 with
 
 period_usage as (
@@ -93,8 +93,16 @@ best_rows as (
         matching_rows.*,
         row_number() over (
             partition by
-                subscription_id, period_number, meter_profile, item_ref, dimensions, charge_id
-            order by pair_count desc, price_position, {{ binary_order('dimension_values') }}
+                matching_rows.subscription_id,
+                matching_rows.period_number,
+                matching_rows.meter_profile,
+                matching_rows.item_ref,
+                matching_rows.dimensions,
+                matching_rows.charge_id
+            order by
+                matching_rows.pair_count desc,
+                matching_rows.price_position asc,
+                {{ binary_order('dimension_values') }} asc
         ) as preference
     from matching_rows
 

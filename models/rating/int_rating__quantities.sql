@@ -67,6 +67,16 @@ carried as (
 
 ),
 
+period_ends as (
+
+    select distinct
+        subscription_id,
+        period_number,
+        until_at
+    from {{ ref('int_rating__usage_routes') }}
+
+),
+
 -- Readings one after another, the carried one first: each lasts until the next.
 readings as (
 
@@ -123,20 +133,14 @@ reading_spans as (
                     readings.subscription_ref, readings.item_ref, readings.dimensions
                 order by ' ~ binary_order('readings.value_key') ~ '
             )') }},
-            {{ microseconds('routes.until_at') }}
+            {{ microseconds('period_ends.until_at') }}
         ) as reading_to,
-        {{ microseconds('routes.until_at') }} as until_microseconds
+        {{ microseconds('period_ends.until_at') }} as until_microseconds
     from readings
-    inner join (
-        select distinct
-            subscription_id,
-            period_number,
-            until_at
-        from {{ ref('int_rating__usage_routes') }}
-    ) as routes
+    inner join period_ends
         on
-            readings.subscription_id = routes.subscription_id
-            and readings.period_number = routes.period_number
+            readings.subscription_id = period_ends.subscription_id
+            and readings.period_number = period_ends.period_number
 
 ),
 

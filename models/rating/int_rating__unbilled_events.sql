@@ -5,8 +5,8 @@
         meta={"replaces": "unbilled"},
     )
 }}
--- Rollups tell which quarters of an hour may hold usage that nothing bills; only the events of those
--- are looked at one by one.
+-- Rollups tell which quarters of an hour may hold usage that nothing bills; only the events of
+-- those are looked at one by one.
 {% set profiles = meter_profiles() %}
 with
 
@@ -14,7 +14,7 @@ rollups as (
 
     select
         rollups.*,
-        bucket_from + interval '15 minutes' as bucket_to
+        rollups.bucket_from + interval '15 minutes' as bucket_to
     from {{ ref('int_metering__rollups') }} as rollups
     where {{ in_unbilled_window('rollups.load_day') }}
 
@@ -108,9 +108,9 @@ profile_counts as (
         {{ profiles | selectattr("event_name", "equalto", name) | list | length }} as profile_count
     {{ "union all" if not loop.last }}
     {%- else %}
-    select
-        '' as event_name,
-        0 as profile_count
+        select
+            '' as event_name,
+            0 as profile_count
     {%- endfor %}
 
 ),
@@ -568,10 +568,10 @@ ranked as (
     select
         reasoned.*,
         row_number() over (
-            partition by load_id, line_number
+            partition by reasoned.load_id, reasoned.line_number
             order by
-                case when is_metered then 0 else 1 end,
-                case reason
+                case when reasoned.is_metered then 0 else 1 end,
+                case reasoned.reason
                     when 'out_of_range' then 0
                     when 'too_late' then 1
                     when 'ambiguous_subscription' then 2

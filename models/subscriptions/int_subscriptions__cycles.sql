@@ -202,7 +202,7 @@ landed_versions as (
         ) as next_changed_at,
         row_number() over (
             partition by landings.subscription_id, landings.time_zone, landings.changed_at
-            order by {{ customer_state_order('customer_versions', 'landings.landed_at') }}
+            order by {{ customer_state_order('customer_versions', 'landings.landed_at') }} asc
         ) as state_rank
     from landings
     inner join customer_versions
@@ -219,7 +219,7 @@ first_changes as (
     inner join changes
         on
             reached.customer_id = changes.customer_id
-            and changes.changed_at > reached.starts_at
+            and reached.starts_at < changes.changed_at
     group by reached.subscription_id
 
 ),

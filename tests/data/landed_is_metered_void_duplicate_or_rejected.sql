@@ -1,6 +1,7 @@
--- By load day, what was landed (counted in raw) is there again: as an event that each profile of its
--- name counted, as a void, as a duplicate or as a reject. Accepted events are counted in the rollups,
--- not taken from the counts of loads; one that is voided counts on the day from which it is.
+-- By load day, what was landed (counted in raw) is there again: as an event that each profile of
+-- its name counted, as a void, as a duplicate or as a reject. Accepted events are counted in the
+-- rollups, not taken from the counts of loads; one that is voided counts on the day from which
+-- it is.
 {{ config(group="staging") }}
 with
 
@@ -25,7 +26,7 @@ raw_counts as (
         count(*) as raw_count
     from {{ source('raw', 'usage_events') }}
     {% if not var('full', false) -%}
-    where {{ loaded_in_window('loaded_at') }}
+        where {{ loaded_in_window('loaded_at') }}
     {% endif -%}
     group by cast(loaded_at as date)
 

@@ -1,8 +1,8 @@
--- By event name: no event is billed and unbilled, and none is neither. An event that several charges
--- bill counts once for each, so that the billed ones are known within bounds (exact where one charge
--- reads the name). Usage after the as-of midnight may belong to a period that has not begun, and a
--- closed period keeps what was voided since.
--- Looks at all periods, so only when the run computed all of them anew (or var full).
+-- By event name: no event is billed and unbilled, and none is neither. An event that several
+-- charges bill counts once for each, so that the billed ones are known within bounds (exact
+-- where one charge reads the name). Usage after the as-of midnight may belong to a period that
+-- has not begun, and a closed period keeps what was voided since. Looks at all periods, so only
+-- when the run computed all of them anew (or var full).
 {{ config(group="rating") }}
 with
 

@@ -19,21 +19,21 @@ usage_events as (
 read_records as (
 
     select
-        load_id,
-        line_number,
-        loaded_at,
-        nullif(voids_key, '') is not null as is_void,
+        usage_events.load_id,
+        usage_events.line_number,
+        usage_events.loaded_at,
+        nullif(usage_events.voids_key, '') is not null as is_void,
         {{ delivery_key('usage_events') }} as event_key,
-        customer_id,
-        event_name,
-        properties,
-        unread_record,
+        usage_events.customer_id,
+        usage_events.event_name,
+        usage_events.properties,
+        usage_events.unread_record,
         case
-            when occurred_at is null or occurred_at = '' then loaded_at
+            when occurred_at is null or occurred_at = '' then usage_events.loaded_at
             else {{ try_utc_timestamp('occurred_at') }}
         end as occurred_at,
         case
-            when properties is null or properties = '' then true
+            when usage_events.properties is null or usage_events.properties = '' then true
             else {{ is_json_object('properties') }}
         end as has_json_object
     from usage_events

@@ -99,11 +99,11 @@ repeated_hashes as (
         and not is_in_future
         and load_day <= cast('{{ build_window()["through_day"] }}' as date)
         {% if is_incremental() %}
-        and key_hash in (
-            select window_deliveries.key_hash
-            from {{ ref('stg_raw__deliveries') }} as window_deliveries
-            where {{ in_load_window('window_deliveries.load_day') }}
-        )
+            and key_hash in (
+                select window_deliveries.key_hash
+                from {{ ref('stg_raw__deliveries') }} as window_deliveries
+                where {{ in_load_window('window_deliveries.load_day') }}
+            )
         {% endif %}
     group by key_hash
     having count(*) > 1
@@ -181,8 +181,8 @@ acceptable as (
 
 ),
 
--- In windows, not by a join with the first ones: a planner without statistics of a CTE would compare
--- every suspect with every other.
+-- In windows, not by a join with the first ones: a planner without statistics of a CTE would
+-- compare every suspect with every other.
 ranked as (
 
     select
@@ -191,8 +191,8 @@ ranked as (
         load_id,
         line_number,
         {%- for column in contents %}
-        {{ column }},
-        first_value({{ column }}) over deliveries_of_key as first_{{ column }},
+            {{ column }},
+            first_value({{ column }}) over deliveries_of_key as first_{{ column }},
         {%- endfor %}
         row_number() over deliveries_of_key as delivery_number
     from acceptable
@@ -212,11 +212,7 @@ repeated as (
         load_id,
         line_number,
         case
-            when
-                {%- for column in contents %}
-                {{ "and " if not loop.first }}{{ column }} = first_{{ column }}
-                {%- endfor %}
-                then 'duplicate'
+            when {{ same_content(contents) }} then 'duplicate'
             else 'conflict'
         end as reason
     from ranked
