@@ -95,8 +95,14 @@ def _print_usage(console: Console, explained: Row) -> None:
     table = Table(title="Days (UTC)", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Day")
     table.add_column("Events", justify="right")
+    table.add_column("Sum of values", justify="right")
     for day in explained["days"]:
-        table.add_row(str(day["usage_date"]), grouped(day["event_count"]))
+        values = day["quantity_sum"]
+        table.add_row(
+            str(day["usage_date"]),
+            grouped(day["event_count"]),
+            "" if values is None else grouped(values),
+        )
     console.print(table)
 
     table = Table(title="Events", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
