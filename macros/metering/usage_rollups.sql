@@ -230,9 +230,9 @@
         {%- endif %}
         rolled_up.event_count,
         rolled_up.value_sum,
-        rolled_up.value_min,
-        rolled_up.value_max,
-        rolled_up.value_latest,
+        cast(rolled_up.value_min as {{ type_quantity() }}) as value_min,
+        cast(rolled_up.value_max as {{ type_quantity() }}) as value_max,
+        cast(rolled_up.value_latest as {{ type_quantity() }}) as value_latest,
         rolled_up.latest_order,
         rolled_up.value_moment,
         rolled_up.amount_sum
@@ -310,7 +310,7 @@
     {%- set signed = "direction * " if has_voids else "" -%}
     {%- set null_quantity = "cast(null as " ~ type_quantity() ~ ")" -%}
     {%- if has_voids %}
-            min(direction) = -1 and max(profile_number) in ({{ numbers_where(profiles, "is_restated", true) or 0 }})
+            outcome = 'metered' and min(direction) = -1 and max(profile_number) in ({{ numbers_where(profiles, "is_restated", true) or 0 }})
                 as is_restated,
     {%- endif %}
             cast({{ "sum(direction)" if has_voids else "count(*)" }} as {{ type_count() }}) as event_count,
