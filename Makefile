@@ -23,7 +23,7 @@ help:
 	@echo "make check   the catalogue as a whole, every fault with its file and line"
 	@echo "make seed    the catalogue and the reference tables into the warehouse"
 	@echo "make build   all models, from what has been landed"
-	@echo "make bench   10 million events beside the floor (EVENTS=n for another number)"
+	@echo "make bench   10 million events beside the floor (EVENTS=n for another number, TERMS=1)"
 	@echo "make real    real usage from ../shared/data"
 	@echo "make clean   what was built; the environment and the warehouse stay"
 
@@ -79,7 +79,7 @@ build: setup
 	@$(BIN)/tally build
 
 bench: setup
-	@$(BIN)/python -m benchmarks.bench $(if $(EVENTS),--events $(EVENTS))
+	@$(BIN)/python -m benchmarks.bench $(if $(EVENTS),--events $(EVENTS)) $(if $(TERMS),--terms)
 
 real: setup
 	@$(BIN)/python -m benchmarks.real

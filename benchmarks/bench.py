@@ -33,6 +33,7 @@ FULL_BUILD_BAR = {"duckdb": 5, "postgres": 4}
 MEMORY_BAR_GB = 6
 DAY_BAR = 8
 SCALING_BAR = 12
+TERMS_BAR = 1.15
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -165,11 +166,11 @@ class Bench:
         print(f"  {step}: {wall:.1f} s", flush=True)
         return text
 
-    def build(self, step: str) -> None:
+    def build(self, step: str, *options: str) -> None:
         """The house's own build, and how long each model took."""
         results = self.folder / "target" / "run_results.json"
         results.unlink(missing_ok=True)
-        self.run(step, ["orchestration.cli", "build", "--target", self.target])
+        self.run(step, ["orchestration.cli", "build", "--target", self.target, *options])
         times = [
             (result["unique_id"].split(".")[2], result["execution_time"])
             for result in json.loads(results.read_text())["results"]
@@ -211,7 +212,7 @@ def run_landing(target: str, folder: Path, first: int, last: int) -> None:
                 raise SystemExit(result.summary())
 
 
-def measure(target: str, usage: Usage, folder: Path) -> Bench:
+def measure(target: str, usage: Usage, folder: Path, with_terms: bool = False) -> Bench:
     """Everything, once."""
     print(
         f"{usage.events:,} events of {usage.customers:,} customers over {usage.days} load days"
@@ -238,6 +239,11 @@ def measure(target: str, usage: Usage, folder: Path) -> Bench:
     days = [str(usage.days), str(usage.days)]
     bench.run("land one more day", [me, "--target", target, "--land", files, *days])
     bench.build("one more day")
+    if with_terms:
+        # Everything anew, with the one more day: once without commercial terms and once with them.
+        bench.build("full build, no terms", "--full")
+        write_catalog(folder / "catalog", usage, with_terms=True)
+        bench.build("full build, terms", "--full")
     return bench
 
 
@@ -286,6 +292,9 @@ def report(bench: Bench) -> None:
         print(f"\n{step}: the slowest of {len(times)} nodes, {total:.1f} s in all")
         for name, seconds in times[:10]:
             print(f"  {seconds:8.2f}  {name}")
+    if "full build, terms" in bench.measures:
+        ratio = bench.net("full build, terms").wall / bench.net("full build, no terms").wall
+        print("\nwith commercial terms    ", verdict(ratio, TERMS_BAR))
     memory = max(bench.measures[step].memory for step in ("land", "full build", "one more day"))
     print()
     print("full build / floor      ", verdict(full.wall / query, FULL_BUILD_BAR[bench.target]))
@@ -300,6 +309,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--target", choices=sorted(FLOORS), default="duckdb")
     parser.add_argument("--scaling", action="store_true", help="a tenth first, and the ratio")
+    parser.add_argument("--terms", action="store_true", help="again with commercial terms")
     parser.add_argument("--folder", type=Path, default=PROJECT / "target" / "bench")
     parser.add_argument("--keep", action="store_true", help="leave the files and the warehouse")
     parser.add_argument("--land", nargs=3, help=argparse.SUPPRESS)
@@ -324,7 +334,12 @@ def main() -> None:
     for size in sizes:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        bench = measure(target, Usage(size, arguments.customers, arguments.days), folder)
+        bench = measure(
+            target,
+            Usage(size, arguments.customers, arguments.days),
+            folder,
+            with_terms=arguments.terms,
+        )
         report(bench)
         fulls.append(bench.net("full build").wall)
     if arguments.scaling:

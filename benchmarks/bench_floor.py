@@ -204,9 +204,11 @@ select
         end
     ) as decimal(38, 10)) as quantity
 from rating.int_rating__period_usage as period_usage
+inner join rating.int_rating__slices as slices
+    on period_usage.slice_id = slices.slice_id
 inner join subscriptions.int_subscriptions__periods as periods
-    on period_usage.subscription_id = periods.subscription_id
-    and period_usage.period_number = periods.period_number
+    on slices.subscription_id = periods.subscription_id
+    and slices.period_number = periods.period_number
 group by 1, 2, 3, 4
 """
 

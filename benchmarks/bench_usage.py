@@ -96,8 +96,82 @@ class Usage:
         return [self.first_day + timedelta(number) for number in range(self.days + 1)]
 
 
-def write_catalog(folder: Path, usage: Usage) -> None:
-    """One plan with a base fee and four usage charges, one subscription per customer."""
+# Commercial terms for the benchmark, rows by file: half of the charges of the second plan cost the
+# same as in the first. No pauses: the floor, which knows none, counts every event.
+TERMS = {
+    "allowances": [
+        {
+            "plan_id": plan_id,
+            "allowance_id": "tokens",
+            "charge_ids": "input_tokens|output_tokens",
+            "quantity": "100000",
+            "rollover_periods": "3",
+            "rollover_cap": "250000",
+        }
+        for plan_id in ("bench", "bench_plus")
+    ],
+    "commitments": [
+        {
+            "commitment_id": "year",
+            "name": "Committed spend",
+            "plan_id": "bench_plus",
+            "currency": "USD",
+            "amount": "6000",
+            "window_cycles": "12",
+            "overage_factor": "1.2",
+        }
+    ],
+    "discounts": [
+        {
+            "discount_id": "launch",
+            "name": "Launch",
+            "level": "line",
+            "position": "1",
+            "plan_id": "bench",
+            "charge_id": "output_tokens",
+            "percent": "10",
+        },
+        {
+            "discount_id": "welcome",
+            "name": "Welcome",
+            "level": "invoice",
+            "position": "2",
+            "plan_id": "bench_plus",
+            "amount": "5",
+            "currency": "USD",
+            "periods": "3",
+        },
+    ],
+    "entitlements": [
+        {
+            "product_id": "api",
+            "feature": "calls",
+            "name": "API calls",
+            "kind": "soft",
+            "meter": "api_calls",
+            "limit_quantity": "5000",
+        }
+    ],
+    "alerts": [
+        {
+            "alert_id": "many_calls",
+            "name": "Many calls",
+            "plan_id": "bench",
+            "kind": "usage",
+            "meter": "api_calls",
+            "threshold": "4000",
+        }
+    ],
+}
+
+
+def write_catalog(folder: Path, usage: Usage, with_terms: bool = False) -> None:
+    """One plan with a base fee and four usage charges, one subscription per customer.
+
+    `with_terms`: commercial terms on top. A customer in ten changes to a second plan in the middle
+    of a quarter of an hour in mid-January, one in ten changes its seats, and all have allowances
+    that roll over, discounts, commitments, entitlements and alerts.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     start = usage.billed_from.isoformat()
     customers, subscriptions = [], []
@@ -146,12 +220,39 @@ def write_catalog(folder: Path, usage: Usage) -> None:
         ],
         "subscriptions": subscriptions,
     }
+    if with_terms:
+        tables |= terms_of(tables)
     for name, rows in tables.items():
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS[name], restval="", lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
     write_missing_files(folder)
+
+
+def terms_of(tables: dict[str, list[dict[str, str]]]) -> dict[str, list[dict[str, str]]]:
+    """The files that commercial terms add to the plain catalogue, or replace in it."""
+    second = {"plan_id": "bench_plus"}
+    plus_prices = [
+        {**price, **second}
+        | ({"unit_price": "0.0000009"} if price["charge_id"] == "input_tokens" else {})
+        for price in tables["prices"]
+    ]
+    changes = []
+    for number, row in enumerate(tables["subscriptions"]):
+        change = {"subscription_id": row["subscription_id"]}
+        if number % 10 == 3:
+            when = f"2026-01-{10 + number % 15:02d}T10:07:00Z"
+            changes.append(change | {"changes_at": when, "change": "plan", **second})
+        elif number % 10 == 7:
+            seats = {"change": "quantity", "charge_id": "base_fee", "quantity": str(number % 9)}
+            changes.append(change | {"changes_at": f"2026-01-{5 + number % 20:02d}", **seats})
+    return TERMS | {
+        "plans": tables["plans"] + [{**row, **second} for row in tables["plans"]],
+        "charges": tables["charges"] + [{**row, **second} for row in tables["charges"]],
+        "prices": tables["prices"] + plus_prices,
+        "subscription_changes": changes,
+    }
 
 
 def day_query(usage: Usage, number: int) -> str:

@@ -13,8 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.catalog import write_missing_files
+from orchestration.catalog import (
+    Source,
+    add_missing_columns,
+    is_complete,
+    write_missing_files,
+)
 from orchestration.catalog_files import COLUMNS
+from orchestration.catalog_tables import project_schema
 from orchestration.dbt_commands import Command, Window, build_command
 from orchestration.errors import UserError
 from orchestration.house import log_file, shorten, target_folder
@@ -37,10 +43,11 @@ class Outcome:
 
 
 def complete_catalog(catalog: Path, project: Path) -> Path:
-    """A copy of `catalog` under dbt's target path that has every file of the catalogue.
+    """A copy of `catalog` under dbt's target path with every file and column of a catalogue.
 
-    A file that may be left out and is becomes its header alone. The copy is always the same
-    folder, so that dbt does not take another catalogue for another project.
+    A file that may be left out and is becomes its header alone, a column becomes blank. The
+    copy is always the same folder, so that dbt does not take another catalogue for another
+    project.
     Raises UserError when `catalog` is not a folder.
     """
     if not catalog.is_dir():
@@ -54,6 +61,7 @@ def complete_catalog(catalog: Path, project: Path) -> Path:
         if (catalog / f"{name}.csv").is_file():
             shutil.copyfile(catalog / f"{name}.csv", copy / f"{name}.csv")
     write_missing_files(copy)
+    add_missing_columns(copy)
     return copy
 
 
@@ -148,6 +156,7 @@ def build(
     window: Window | None = None,
     catalog: Path | None = None,
     full: bool = False,
+    catalog_schema: str | None = None,
 ) -> Outcome:
     """Seeds, models and data tests of `window`, as `dbt seed && dbt build` would.
 
@@ -155,4 +164,21 @@ def build(
     """
     if catalog is not None:
         catalog = complete_catalog(catalog, project)
-    return run_dbt(build_command(project, target, window, catalog, full), project)
+    return run_dbt(build_command(project, target, window, catalog, full, catalog_schema), project)
+
+
+def build_from(
+    source: Source,
+    project: Path,
+    target: str | None = None,
+    window: Window | None = None,
+    full: bool = False,
+) -> Outcome:
+    """`build` with the catalogue where `source` says it is."""
+    if source.schema:
+        schema = source.schema if source.is_stated else None
+        return build(project, target, window, None, full, schema)
+    # Folders that dbt cannot read as they are are read from a completed copy.
+    catalog = source.folder if source.is_stated or not is_complete(source.folder) else None
+    # Without need no var is passed: dbt parses the project anew whenever vars change.
+    return build(project, target, window, catalog, full, "" if project_schema(project) else None)

@@ -153,6 +153,16 @@ def paths() -> Rule:
     return check
 
 
+def names() -> Rule:
+    def check(value: str) -> str | None:
+        listed = value.split("|")
+        if not all(name and name == name.strip() for name in listed):
+            return "names separated by | (calls|tokens)"
+        return None if len(set(listed)) == len(listed) else "each name once"
+
+    return check
+
+
 # (rule, required): whether a blank is refused whatever the rest of the row says.
 FIELDS: dict[str, dict[str, tuple[Rule, bool]]] = {
     "customers": {
@@ -177,6 +187,7 @@ FIELDS: dict[str, dict[str, tuple[Rule, bool]]] = {
         "cycle": (cycle(), True),
         "alignment": (choice("calendar", "anniversary"), True),
         "grace_days": (integer(0, 366), False),
+        "trial_days": (integer(0, 3_660), False),
     },
     "charges": {
         "plan_id": (text(), True),
@@ -191,6 +202,9 @@ FIELDS: dict[str, dict[str, tuple[Rule, bool]]] = {
         "pricing_model": (choice(*PRICING_MODELS), False),
         "allowance": (number(15, 10), False),
         "flat_fee_at_zero": (choice("true", "false"), False),
+        "proration": (choice("days", "seconds", "none"), False),
+        "split": (choice("share", "full"), False),
+        "price_at": (choice("start", "close"), False),
         "tax_code": (text(), False),
     },
     "charge_limits": {
@@ -216,6 +230,9 @@ FIELDS: dict[str, dict[str, tuple[Rule, bool]]] = {
         "event_fee": (number(8, 12), False),
         "free_amount": (number(15, 10), False),
         "free_events": (integer(0, 10**15), False),
+        "customer_id": (text(), False),
+        "contract_month": (integer(1, 1_200), False),
+        "applies_to": (choice("open", "closed"), False),
     },
     "meters": {
         "meter": (text(), True),
@@ -247,6 +264,88 @@ FIELDS: dict[str, dict[str, tuple[Rule, bool]]] = {
         "starts_at": (day_or_instant(), True),
         "ends_at": (day_or_instant(), False),
         "anchor_date": (day(), False),
+        "prices_as_of": (day(), False),
+        "trial_days": (integer(0, 3_660), False),
+    },
+    "subscription_changes": {
+        "subscription_id": (text(), True),
+        "changes_at": (day_or_instant(), True),
+        "change": (choice("plan", "quantity", "pause", "resume", "end"), True),
+        "plan_id": (text(), False),
+        "charge_id": (text(), False),
+        "quantity": (number(15, 10), False),
+        "anchor_date": (day(), False),
+        "prices_as_of": (day(), False),
+        "withdrawn": (choice("true", "false"), False),
+    },
+    "plan_migrations": {
+        "from_plan_id": (text(), True),
+        "to_plan_id": (text(), True),
+        "migrates_at": (day_or_instant(), True),
+    },
+    "allowances": {
+        "plan_id": (text(), True),
+        "allowance_id": (text(), True),
+        "charge_ids": (names(), True),
+        "quantity": (number(15, 10), True),
+        "proration": (choice("none", "days", "seconds"), False),
+        "rollover_periods": (integer(0, 24), False),
+        "rollover_cap": (number(15, 10), False),
+        "pooled": (choice("true", "false"), False),
+    },
+    "commitments": {
+        "commitment_id": (text(), True),
+        "name": (text(), True),
+        "plan_id": (text(), False),
+        "subscription_id": (text(), False),
+        "currency": (text(), True),
+        "amount": (number(13, 4), False),
+        "quantity": (number(15, 10), False),
+        "unit_price": (number(8, 12), False),
+        "charge_ids": (names(), False),
+        "window_cycles": (integer(1, 1_200), False),
+        "overage_factor": (number(4, 10), False),
+        "tax_code": (text(), False),
+    },
+    "discounts": {
+        "discount_id": (text(), True),
+        "name": (text(), True),
+        "level": (choice("line", "product", "invoice"), True),
+        "position": (integer(1, 1_000_000), False),
+        "customer_id": (text(), False),
+        "subscription_id": (text(), False),
+        "plan_id": (text(), False),
+        "product_id": (text(), False),
+        "charge_id": (text(), False),
+        "percent": (number(3, 10, most="100"), False),
+        "amount": (number(13, 4), False),
+        "total_amount": (number(13, 4), False),
+        "currency": (text(), False),
+        "periods": (integer(1, 10_000), False),
+        "valid_from": (day(), False),
+        "valid_to": (day(), False),
+    },
+    "entitlements": {
+        "product_id": (text(), True),
+        "plan_id": (text(), False),
+        "feature": (text(), True),
+        "name": (text(), False),
+        "kind": (choice("boolean", "soft", "hard"), True),
+        "meter": (text(), False),
+        "meter_version": (integer(1, 1_000_000), False),
+        "limit_quantity": (number(15, 10), False),
+    },
+    "alerts": {
+        "alert_id": (text(), True),
+        "name": (text(), False),
+        "customer_id": (text(), False),
+        "subscription_id": (text(), False),
+        "plan_id": (text(), False),
+        "kind": (choice("usage", "spend", "allowance"), True),
+        "charge_id": (text(), False),
+        "meter": (text(), False),
+        "meter_version": (integer(1, 1_000_000), False),
+        "threshold": (number(15, 10, above="0"), True),
     },
 }
 for fields in FIELDS.values():

@@ -32,6 +32,11 @@ class Reference:
         ]
         return min(start for start, end in starts if start < end)
 
+    def local_date(self, instant: datetime, zone: str) -> date:
+        """The date in the zone at the instant."""
+        begun = [offset for begin, offset in self.zones[zone] if begin <= instant]
+        return (instant + (begun[-1] if begun else self.zones[zone][0][1])).date()
+
 
 @cache
 def read_reference(project: Path = PROJECT) -> Reference:

@@ -10,7 +10,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from orchestration.dbt_commands import Window, read_day
 from orchestration.errors import UserError
@@ -39,7 +38,7 @@ def _day(text: str):
 
 
 def _add_house_arguments(parser: argparse.ArgumentParser) -> None:
-    """--target and --catalog, for a command that does not state them itself."""
+    """--target and the catalogue's options, for a command that does not state them itself."""
     stated = {option for action in parser._actions for option in action.option_strings}
     if "--target" not in stated:
         parser.add_argument(
@@ -47,43 +46,30 @@ def _add_house_arguments(parser: argparse.ArgumentParser) -> None:
             help="an output of profiles.yml: duckdb or postgres (default: the profile's own)",
         )
     if "--catalog" not in stated:
-        parser.add_argument(
-            "--catalog",
-            type=Path,
-            metavar="DIR",
-            help="a folder of catalogue CSVs in the place of seeds/catalog",
-        )
+        from orchestration.catalog import add_catalog_arguments
+
+        add_catalog_arguments(parser)
 
 
 def run_build(arguments: argparse.Namespace) -> int:
-    from orchestration.building import build
+    from orchestration.building import build_from
+    from orchestration.catalog import choose_source
 
     try:
         window = Window(arguments.from_day, arguments.through_day)
     except ValueError as fault:
         raise UserError(str(fault)) from None
     project = find_project()
-    if not _catalog_holds(arguments, project):
-        return 1
-    outcome = build(project, arguments.target, window, arguments.catalog, arguments.full)
-    print(outcome)
-    return 0
-
-
-def _catalog_holds(arguments: argparse.Namespace, project: Path) -> bool:
-    """Whether the catalogue is without fault; every fault is printed where it is not."""
-    from orchestration.catalog import check_catalog
-
-    folder = arguments.catalog or project / "seeds" / "catalog"
-    if not folder.is_dir():
-        raise UserError(f"no such catalogue folder: {folder}")
-    faults = check_catalog(folder)
+    source = choose_source(arguments, project)
+    faults = source.check(arguments.target)
     for fault in faults:
         print(fault, file=sys.stderr)
     if faults:
         count = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}"
         print(f"tally: the catalogue has {count}; nothing was built", file=sys.stderr)
-    return not faults
+        return 1
+    print(build_from(source, project, arguments.target, window, arguments.full))
+    return 0
 
 
 def run_invoice(arguments: argparse.Namespace) -> int:
@@ -149,9 +135,8 @@ def _add_land(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace],
 
 
 def _add_check(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
-    from orchestration.catalog import add_check_arguments, run_check
+    from orchestration.catalog import run_check
 
-    add_check_arguments(parser)
     return run_check
 
 

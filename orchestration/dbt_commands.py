@@ -22,9 +22,7 @@ class Window:
 
     def __post_init__(self) -> None:
         if self.from_day and self.through_day and self.from_day > self.through_day:
-            raise ValueError(
-                f"--from {self.from_day} is later than --through {self.through_day}"
-            )
+            raise ValueError(f"--from {self.from_day} is later than --through {self.through_day}")
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,9 @@ def read_day(text: str) -> date:
     return date.fromisoformat(text)
 
 
-def project_variables(window: Window, full: bool = False) -> dict[str, object]:
+def project_variables(
+    window: Window, full: bool = False, catalog_schema: str | None = None
+) -> dict[str, object]:
     """The dbt vars of a build; empty when everything is decided from the data.
 
     A var that is not needed is left out: dbt parses the project anew whenever vars change.
@@ -54,6 +54,8 @@ def project_variables(window: Window, full: bool = False) -> dict[str, object]:
         variables["through_day"] = window.through_day.isoformat()
     if full:
         variables["full"] = True
+    if catalog_schema is not None:
+        variables["catalog_schema"] = catalog_schema
     return variables
 
 
@@ -89,24 +91,25 @@ def build_command(
     window: Window | None = None,
     catalog: Path | None = None,
     full: bool = False,
+    catalog_schema: str | None = None,
 ) -> Command:
     """Seeds, models and data tests of one window, in the order of their references.
 
-    Unit tests are proof of the code, not of the data: they are left to `make test`.
+    `catalog_schema` names the schema whose tables are the catalogue, a blank none; None leaves
+    that to dbt_project.yml. Unit tests are proof of the code, not of the data: they are left to
+    `make test`.
     """
     return _command(
         "build",
         project,
         target,
         catalog,
-        project_variables(window or Window(), full),
+        project_variables(window or Window(), full, catalog_schema),
         ["--exclude-resource-type", "unit_test", *(["--full-refresh"] if full else [])],
     )
 
 
-def seed_command(
-    project: Path, target: str | None = None, catalog: Path | None = None
-) -> Command:
+def seed_command(project: Path, target: str | None = None, catalog: Path | None = None) -> Command:
     """The catalogue and the reference tables alone."""
     return _command("seed", project, target, catalog)
 

@@ -184,6 +184,8 @@ def write_catalog(directory: Path) -> None:
                         made.starts_at,
                         made.ends_at,
                         made.anchor_date,
+                        "",
+                        "",
                         made.recorded_at,
                     ]
                 )

@@ -6,7 +6,8 @@ import argparse
 import time
 from pathlib import Path
 
-from orchestration.building import build
+from orchestration.building import build_from
+from orchestration.catalog import choose_source
 from orchestration.dbt_commands import Window
 from orchestration.errors import UserError
 from orchestration.house import find_project, shorten
@@ -128,6 +129,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
     console.print(
         f"Landed {len(files)} files from {shorten(folder)} in {time.monotonic() - started:.1f} s"
     )
-    console.print(str(build(project, arguments.target, Window(), arguments.catalog)))
+    source = choose_source(arguments, project)
+    console.print(str(build_from(source, project, arguments.target, Window())))
     print_summary(arguments.target)
     return 0

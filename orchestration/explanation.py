@@ -7,14 +7,33 @@ import json
 from typing import TYPE_CHECKING
 
 from orchestration.errors import UserError
+from orchestration.invoice_view import TOTALS, discount_texts, read_discounts
 from orchestration.line_usage import count_events, list_days, list_events
-from orchestration.marts import Marts, Row, document, exact_text, grouped, grouped_money
+from orchestration.marts import (
+    Marts,
+    Row,
+    document,
+    exact_text,
+    grouped,
+    grouped_money,
+    part_of_cycle,
+)
 from orchestration.terminal import make_console
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 EVENTS_SHOWN = 20
+#: What a step that is no band is.
+STEPS = {
+    "share": "of it not due for this part of the cycle",
+    "minimum": "up to the minimum",
+    "billed": "billed before",
+    "used": "used of it",
+    "counted": "counted",
+    "shortfall": "units that lack",
+    "overage": "over the commitment",
+}
 
 
 def read_line(marts: Marts, line_id: str) -> Row:
@@ -40,6 +59,7 @@ def explain(marts: Marts, line_id: str) -> Row:
     return {
         "line": line,
         "steps": read_steps(marts, line),
+        "discounts": read_discounts(marts, "line_id", line_id),
         "days": list_days(marts, line) if has_usage else [],
         "event_count": count_events(marts, line) if has_usage else 0,
         "events": list_events(marts, line, EVENTS_SHOWN) if has_usage else [],
@@ -48,7 +68,7 @@ def explain(marts: Marts, line_id: str) -> Row:
 
 def _as_json(explained: Row, exponent: int) -> str:
     shown = {
-        "line": document(explained["line"], ("line_total",), exponent),
+        "line": document(explained["line"], TOTALS, exponent),
         **{
             part: [{name: exact_text(value) for name, value in row.items()} for row in rows]
             for part, rows in explained.items()
@@ -61,7 +81,7 @@ def _as_json(explained: Row, exponent: int) -> str:
 
 def _tier(step: Row) -> str:
     if step["tier_from"] is None:
-        return str(step["step_kind"]).replace("_", " ")
+        return STEPS.get(step["step_kind"], str(step["step_kind"]))
     to = f" to {grouped(step['tier_to'])}" if step["tier_to"] is not None else " and more"
     return f"over {grouped(step['tier_from'])}{to}"
 
@@ -72,19 +92,37 @@ def _print_steps(console: Console, explained: Row) -> None:
 
     table = Table(title="Steps", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Step")
-    for name in ("Units", "Rate", "Fixed", "Days", "Amount"):
+    for name in ("Units", "Rate", "Fixed", "Part", "Amount"):
         table.add_column(name, justify="right", overflow="fold")
     for step in explained["steps"]:
-        days = f"{step['billed_days']}/{step['full_days']}" if step["full_days"] else ""
         table.add_row(
             _tier(step),
-            grouped(step["units"]),
-            grouped(step["rate"]),
+            grouped(step["units"]) if step["units"] else "",
+            grouped(step["rate"]) if step["units"] else "",
             grouped(step["fixed_amount"]) if step["fixed_amount"] else "",
-            days,
+            part_of_cycle(step["billed_days"], step["full_days"]),
             grouped(step["amount"]),
         )
     console.print(table)
+
+
+def _print_total(console: Console, explained: Row, exponent: int) -> None:
+    """From the rounded amount to what is billed, where something lies between them."""
+    from rich.markup import escape
+
+    line = explained["line"]
+    if not line["over_maximum_total"] and not line["discount_total"]:
+        return
+    for name in ("rounded_total", "over_maximum_total", "discount_total", "line_total"):
+        sign = 1 if name in ("rounded_total", "line_total") else -1
+        if line[name] or sign == 1:
+            words = name.removesuffix("_total").replace("_", " ").replace("line", "billed")
+            amount = grouped_money(sign * line[name], exponent)
+            console.print(f"[dim]{words:>12}[/dim] {amount} {line['currency']}")
+        if name == "discount_total":
+            for text in discount_texts(explained["discounts"], line["currency"], exponent):
+                console.print(f"[dim]{'':>12} {escape(text)}[/dim]")
+    console.print()
 
 
 def _print_usage(console: Console, explained: Row) -> None:
@@ -134,8 +172,8 @@ def _print(explained: Row, exponent: int) -> None:
         f"[bold]{total} {line['currency']}[/bold]"
     )
     console.print(
-        f"[dim]usage from[/dim] {line['period_from']} [dim]to before[/dim] {line['period_to']} "
-        "[dim]UTC[/dim]"
+        f"[dim]{escape(line['line_kind'].replace('_', '-'))} from[/dim] {line['period_from']} "
+        f"[dim]to before[/dim] {line['period_to']} [dim]UTC[/dim]"
     )
     if line["quantity"] is not None:
         console.print(
@@ -144,6 +182,7 @@ def _print(explained: Row, exponent: int) -> None:
             f"{grouped(line['rated_quantity'])}"
         )
     _print_steps(console, explained)
+    _print_total(console, explained, exponent)
     if line["line_kind"] == "usage":
         _print_usage(console, explained)
 

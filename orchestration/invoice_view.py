@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import argparse
 import json
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from orchestration.errors import UserError
-from orchestration.marts import Marts, Row, document, grouped, grouped_money
+from orchestration.marts import Marts, Row, document, grouped, grouped_money, part_of_cycle
 from orchestration.terminal import make_console
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-TOTALS = ("invoice_total", "line_total")
+TOTALS = (
+    "invoice_total",
+    "rounded_total",
+    "over_maximum_total",
+    "discount_total",
+    "line_total",
+)
+#: What a line of each kind is, behind the name of its charge or commitment.
+KINDS = {
+    "minimum": "up to the minimum",
+    "credit": "credit for what is not used",
+    "true_up": "up to the commitment",
+    "overage": "over the commitment",
+}
 
 INVOICE_SQL = """
 select invoices.*, periods.time_zone
@@ -55,14 +71,15 @@ def list_invoices(marts: Marts, customer: str) -> list[Row]:
 
 
 def read_lines(marts: Marts, invoice_id: str) -> list[Row]:
-    """The lines of one invoice in their order, each with the rate of its only step, if so."""
+    """The lines of one invoice in their order, each with units and rate of its only step, if so."""
     return marts.rows(
         """
-        select lines.*, steps.rate
+        select lines.*, steps.units, steps.rate
         from marts.invoice_lines as lines
         left join (
-            select rated_line_id, min(rate) as rate
+            select rated_line_id, min(units) as units, min(rate) as rate
             from marts.rating_steps
+            where step_kind <> 'share'
             group by rated_line_id
             having count(*) = 1
         ) as steps
@@ -74,12 +91,42 @@ def read_lines(marts: Marts, invoice_id: str) -> list[Row]:
     )
 
 
-def invoice_document(invoice: Row, lines: list[Row], exponent: int) -> Row:
+def read_discounts(marts: Marts, column: str, value: str) -> list[Row]:
+    """What each discount took off each line where a column of the lines has a value, in order."""
+    return marts.rows(
+        f"""
+        select
+            lines.line_id,
+            lines.line_number,
+            discounts.discount_number,
+            discounts.discount_id,
+            discounts.name,
+            discounts.level,
+            discounts.percent_fraction,
+            discounts.discount_total
+        from marts.line_discounts as discounts
+        inner join marts.invoice_lines as lines
+            on discounts.rated_line_id = lines.rated_line_id
+        where lines.{column} = ?
+        order by lines.line_number, discounts.discount_number
+        """,
+        value,
+    )
+
+
+def invoice_document(invoice: Row, lines: list[Row], discounts: list[Row], exponent: int) -> Row:
     """What `--format json` prints: money at the exponent, other decimals as exact text."""
+    hidden = ("units", "rate")
+    taken: dict[str, list[Row]] = {}
+    for discount in discounts:
+        shown = document(discount, TOTALS, exponent)
+        taken.setdefault(shown.pop("line_id"), []).append(shown)
+        del shown["line_number"]
     return {
         **document(invoice, TOTALS, exponent),
         "lines": [
-            {k: v for k, v in document(line, TOTALS, exponent).items() if k != "rate"}
+            {k: v for k, v in document(line, TOTALS, exponent).items() if k not in hidden}
+            | {"discounts": taken.get(line["line_id"], [])}
             for line in lines
         ],
     }
@@ -87,12 +134,25 @@ def invoice_document(invoice: Row, lines: list[Row], exponent: int) -> Row:
 
 def _price(line: Row) -> str:
     """A hint of the price, where one says it all; the steps (tally explain) have the rest."""
+    if line["line_kind"] in ("recurring", "one_time") and line["rate"] is not None:
+        seats = "" if line["units"] == 1 else f"{grouped(line['units'])} x "
+        return seats + grouped(line["rate"])
     model = line["pricing_model"]
     if model is None or line["line_kind"] == "minimum":
         return ""
     if model == "per_unit" and line["rate"] is not None:
         return grouped(line["rate"])
     return model.replace("_", " ")
+
+
+def _part(line: Row) -> str:
+    """The part of a cycle that a line is for, if it is for one."""
+    if line["line_kind"] == "credit":
+        used = part_of_cycle(line["billed_days"], line["full_days"])
+        return f"{used} used" if used else ""
+    return part_of_cycle(line["billed_days"], line["full_days"]) or part_of_cycle(
+        line["share_numerator"], line["share_denominator"]
+    )
 
 
 def _period(from_date: object, to_date: object) -> str:
@@ -102,28 +162,58 @@ def _period(from_date: object, to_date: object) -> str:
     return f"{from_date} to {to_date - timedelta(days=1)}"
 
 
-def _describe(line: Row) -> str:
+def _local_date(instant: datetime, zone: ZoneInfo) -> date:
+    return instant.replace(tzinfo=UTC).astimezone(zone).date()
+
+
+def _span(line: Row, invoice: Row) -> str:
+    """The local days of a line that are not simply those of the invoice's period."""
+    if (line["period_from"], line["period_to"]) == (invoice["period_from"], invoice["period_to"]):
+        return ""
+    zone = ZoneInfo(invoice["time_zone"] or "UTC")
+    first = _local_date(line["period_from"], zone)
+    # The day that holds the last moment: a part may end within a day.
+    last = _local_date(line["period_to"] - timedelta(microseconds=1), zone)
+    return _period(first, last + timedelta(days=1))
+
+
+def _describe(line: Row, invoice: Row) -> str:
     from rich.markup import escape
 
     text = escape(str(line["name"] or line["charge_id"]))
-    if line["line_kind"] == "minimum":
-        text += ": up to the minimum"
-    if line["dimension_values"]:
-        text += f" [dim]{escape(line['dimension_values'].replace('|', ', '))}[/dim]"
-    return text
+    if line["line_kind"] in KINDS:
+        text += f": {KINDS[line['line_kind']]}"
+    notes = [
+        _span(line, invoice),
+        (line["dimension_values"] or "").replace("|", ", "),
+    ]
+    shown = ", ".join(note for note in notes if note)
+    return f"{text} [dim]{escape(shown)}[/dim]" if shown else text
 
 
 def lines_table(invoice: Row, lines: list[Row], exponent: int) -> Table:
-    """The lines and the total, right-aligned where they are numbers."""
+    """The lines and the total, right-aligned where they are numbers.
+
+    Columns that no line of the invoice has anything for are left out.
+    """
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False)
     table.add_column("#", justify="right")
     table.add_column("Charge", "Total")
-    for name in ("Quantity", "Included", "Rated"):
+    columns = {
+        "Quantity": [grouped(line["quantity"]) for line in lines],
+        "Included": [grouped(line["covered_quantity"] or None) for line in lines],
+        "Rated": [grouped(line["rated_quantity"]) for line in lines],
+        "Price": [_price(line) for line in lines],
+        "Part": [_part(line) for line in lines],
+        "Over maximum": [_taken(line["over_maximum_total"], exponent) for line in lines],
+        "Discount": [_taken(line["discount_total"], exponent) for line in lines],
+    }
+    shown = {name: texts for name, texts in columns.items() if any(texts)}
+    for name in shown:
         table.add_column(name, justify="right", overflow="fold")
-    table.add_column("Price", justify="right", overflow="fold")
     table.add_column(
         str(invoice["currency"]),
         grouped_money(invoice["invoice_total"], exponent),
@@ -131,21 +221,39 @@ def lines_table(invoice: Row, lines: list[Row], exponent: int) -> Table:
         overflow="fold",
         footer_style="bold",
     )
-    for line in lines:
-        covered = line["covered_quantity"]
+    for line, *texts in zip(lines, *shown.values(), strict=True):
         table.add_row(
             str(line["line_number"]),
-            _describe(line),
-            grouped(line["quantity"]),
-            grouped(covered) if covered else "",
-            grouped(line["rated_quantity"]),
-            _price(line),
+            _describe(line, invoice),
+            *texts,
             grouped_money(line["line_total"], exponent),
         )
     return table
 
 
-def _print_invoice(invoice: Row, lines: list[Row], exponent: int) -> None:
+def _taken(total: Decimal, exponent: int) -> str:
+    return grouped_money(-total, exponent) if total else ""
+
+
+def discount_texts(discounts: Iterable[Row], currency: str, exponent: int) -> list[str]:
+    """What each discount took off an invoice, or a line, in the order in which they act."""
+    totals: dict[str, Decimal] = {}
+    names: dict[str, str] = {}
+    for one in discounts:
+        name = str(one["name"] or one["discount_id"])
+        if one["percent_fraction"] is not None:
+            name += f" ({grouped(one['percent_fraction'] * 100)} %)"
+        names[one["discount_id"]] = name
+        totals[one["discount_id"]] = (
+            totals.get(one["discount_id"], Decimal(0)) + (one["discount_total"])
+        )
+    return [
+        f"{names[key]}: {grouped_money(-total, exponent)} {currency}"
+        for key, total in totals.items()
+    ]
+
+
+def _print_invoice(invoice: Row, lines: list[Row], discounts: list[Row], exponent: int) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -169,6 +277,8 @@ def _print_invoice(invoice: Row, lines: list[Row], exponent: int) -> None:
         header.add_row(f"[dim]{name}[/dim]", text)
     console.print(header)
     console.print(lines_table(invoice, lines, exponent))
+    for text in discount_texts(discounts, invoice["currency"], exponent):
+        console.print(f"[dim]discount[/dim] {escape(text)}")
     console.print(
         f"[dim]tally explain '{escape(lines[-1]['line_id'])}' shows how a line came about[/dim]"
         if lines
@@ -208,8 +318,9 @@ def run_invoice(arguments: argparse.Namespace) -> int:
         newest = invoices[-1]
         exponent = marts.exponent(newest["currency"])
         lines = read_lines(marts, newest["invoice_id"])
+        discounts = read_discounts(marts, "invoice_id", newest["invoice_id"])
         if arguments.format == "json":
-            shown = invoice_document(newest, lines, exponent)
+            shown = invoice_document(newest, lines, discounts, exponent)
             if arguments.customer:
                 listed = [
                     document(each, TOTALS, marts.exponent(each["currency"])) for each in invoices
@@ -219,5 +330,5 @@ def run_invoice(arguments: argparse.Namespace) -> int:
             return 0
         if arguments.customer:
             _print_list(invoices, marts)
-        _print_invoice(newest, lines, exponent)
+        _print_invoice(newest, lines, discounts, exponent)
     return 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from orchestration.marts import Marts, Row
 
-# Parameters: the customer, the subscription, the period's number and charge, the price row.
+# Parameters: the customer, the subscription, the period's number, charge and part, the price row.
 LINE_EVENTS = """
 with
 
@@ -23,8 +23,8 @@ line_rows as (
         price_rows.cutoff_at,
         periods.subscription_id,
         periods.customer_id,
-        periods.period_from,
-        periods.period_to
+        price_rows.part_from,
+        price_rows.part_to
     from rating.int_rating__price_rows as price_rows
     inner join subscriptions.int_subscriptions__periods as periods
         on
@@ -35,6 +35,7 @@ line_rows as (
         and periods.subscription_id = ?
         and periods.period_number = ?
         and price_rows.charge_id = ?
+        and price_rows.part_number = ?
 
 ),
 
@@ -45,11 +46,11 @@ line_period as (
         subscription_id,
         charge_id,
         meter_profile,
-        period_from,
-        period_to,
+        part_from,
+        part_to,
         min(cutoff_at) as cutoff_at
     from line_rows
-    group by customer_id, subscription_id, charge_id, meter_profile, period_from, period_to
+    group by customer_id, subscription_id, charge_id, meter_profile, part_from, part_to
 
 ),
 
@@ -61,8 +62,8 @@ known_events as (
         on
             metered_events.customer_id = line_period.customer_id
             and metered_events.meter_profile = line_period.meter_profile
-            and metered_events.occurred_at >= line_period.period_from
-            and metered_events.occurred_at < line_period.period_to
+            and metered_events.occurred_at >= line_period.part_from
+            and metered_events.occurred_at < line_period.part_to
             and metered_events.loaded_at < line_period.cutoff_at
             and (
                 metered_events.voided_day is null
@@ -73,6 +74,17 @@ known_events as (
     where
         metered_events.customer_id = ?
         and metered_events.outcome = 'metered'
+        and not exists (
+            select 1
+            from subscriptions.int_subscriptions__pauses as pauses
+            where
+                pauses.subscription_id = line_period.subscription_id
+                and metered_events.occurred_at >= pauses.pause_from
+                and (
+                    pauses.pause_to is null
+                    or metered_events.occurred_at < pauses.pause_to
+                )
+        )
 
 ),
 
@@ -84,17 +96,17 @@ own_events as (
     where
         known_events.subscription_id <> ''
         or (
-            select count(distinct periods.subscription_id)
-            from subscriptions.int_subscriptions__periods as periods
-            inner join rating.int_rating__price_rows as price_rows
-                on
-                    periods.subscription_id = price_rows.subscription_id
-                    and periods.period_number = price_rows.period_number
+            select count(distinct lives.subscription_id)
+            from rating.int_rating__billable_lives as lives
+            inner join line_period
+                on lives.recorded_at < line_period.cutoff_at
             where
-                periods.customer_id = known_events.customer_id
-                and price_rows.meter_profile = known_events.meter_profile
-                and known_events.occurred_at >= periods.period_from
-                and known_events.occurred_at < periods.period_to
+                lives.customer_id = known_events.customer_id
+                and lives.meter_profile = known_events.meter_profile
+                and lives.subscription_ref = ''
+                and lives.item_ref = known_events.subscription_item_id
+                and known_events.occurred_at >= lives.life_from
+                and known_events.occurred_at < lives.life_to
         ) = 1
 
 ),
@@ -154,7 +166,7 @@ line_events as (
 
 def _parameters(marts: Marts, line: Row) -> list[object]:
     (rated,) = marts.rows(
-        "select price_row_id from marts.rated_lines where rated_line_id = ?",
+        "select price_row_id, part_number from marts.rated_lines where rated_line_id = ?",
         line["rated_line_id"],
     )
     return [
@@ -162,6 +174,7 @@ def _parameters(marts: Marts, line: Row) -> list[object]:
         line["subscription_id"],
         line["period_number"],
         line["charge_id"],
+        rated["part_number"],
         line["customer_id"],
         rated["price_row_id"],
     ]

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from orchestration.errors import UserError
 from orchestration.warehouse import Warehouse, connect
 
 Row = dict[str, Any]
+#: What is more than ten years counts microseconds.
+LONGEST_CYCLE_DAYS = 3660
 
 
 class Marts:
@@ -81,6 +84,22 @@ def grouped(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return format(value, ",d")
     return str(value)
+
+
+def part_of_cycle(numerator: int | None, denominator: int | None) -> str:
+    """A share of a cycle for people: `11/31` of its days, a percentage of its microseconds.
+
+    Blank where there is none, or where it is the whole cycle.
+    """
+    if numerator is None or not denominator or numerator == denominator:
+        return ""
+    share = Fraction(numerator, denominator)
+    if denominator <= LONGEST_CYCLE_DAYS:
+        return f"{numerator}/{denominator}"
+    if share.denominator <= LONGEST_CYCLE_DAYS:
+        return str(share)
+    hundredths = round(share * 10_000)
+    return f"{hundredths // 100}.{hundredths % 100:02d} %"
 
 
 def document(row: Mapping[str, Any], totals: Sequence[str], exponent: int) -> Row:

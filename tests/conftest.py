@@ -10,6 +10,7 @@ import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from tests import scenario
 from tests.houses import House
 from tests.postgres_server import fresh_database
-from tests.worlds import random_world
+from tests.worlds import SEEDS, random_world
 
 os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
 
@@ -71,7 +72,18 @@ def scenario_twins(twins) -> dict[str, House]:
 
 
 @pytest.fixture(scope="session")
-def world_twins(twins) -> dict[str, House]:
-    """A random world of the oracle's, built once on each engine through its as-of day."""
-    catalog, rows, as_of_day = random_world()
-    return twins(catalog, rows, lambda each: each.build("--through", str(as_of_day)))
+def world_houses(twins) -> Callable[[int], dict[str, House]]:
+    """Random worlds of the oracle's by seed, each built once on each engine."""
+
+    @cache
+    def make(seed: int) -> dict[str, House]:
+        catalog, rows, as_of_day = random_world(seed)
+        return twins(catalog, rows, lambda each: each.build("--through", str(as_of_day)))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def world_twins(world_houses) -> dict[str, House]:
+    """The first of them."""
+    return world_houses(SEEDS[0])

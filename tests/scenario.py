@@ -197,9 +197,7 @@ def rows() -> list[dict[str, Any]]:
                 )
             )
             if day % 7 == number:
-                lines.append(
-                    _event(customer, "seats", occurred, f"p{day}", {"seats": 1 + day % 4})
-                )
+                lines.append(_event(customer, "seats", occurred, f"p{day}", {"seats": 1 + day % 4}))
                 lines.append(
                     _event(customer, "sale", occurred, f"t{day}", {"amount": f"{day}.335"})
                 )

@@ -13,7 +13,9 @@ from functools import cache
 
 from hypothesis import strategies as st
 
+from tests import world_terms
 from tests.oracle.catalog import read_catalog
+from tests.oracle.changes import Life, life_of
 from tests.oracle.clock import DAY, first_instant
 from tests.oracle.periods import list_periods
 
@@ -83,16 +85,30 @@ FILTERS = (
 COLUMNS = {
     "customers": "customer_id name currency time_zone billing_entity valid_from",
     "products": "product_id name product_type allowed_cycles perks",
-    "plans": "plan_id product_id name cycle alignment grace_days",
+    "plans": "plan_id product_id name cycle alignment grace_days trial_days",
     "charges": "plan_id charge_id position name charge_type timing every_cycles meter "
-    "meter_version pricing_model allowance flat_fee_at_zero tax_code",
+    "meter_version pricing_model allowance flat_fee_at_zero proration split price_at tax_code",
     "charge_limits": "plan_id charge_id currency minimum maximum valid_from",
-    "prices": "plan_id charge_id currency dimension_values position valid_from up_to unit_price "
-    "flat_fee package_size percent event_fee free_amount free_events",
+    "prices": "plan_id charge_id currency dimension_values position valid_from up_to "
+    "unit_price flat_fee package_size percent event_fee free_amount free_events customer_id "
+    "contract_month applies_to",
     "meters": "meter version event_name aggregation property dimensions multiplier rounding "
     "rounding_digits percentile weighted_mode carry_over amount_property",
     "meter_filters": "meter version property operator value",
-    "subscriptions": "subscription_id customer_id plan_id currency starts_at ends_at anchor_date",
+    "subscriptions": "subscription_id customer_id plan_id currency starts_at ends_at "
+    "anchor_date prices_as_of trial_days",
+    "subscription_changes": "subscription_id changes_at change plan_id charge_id quantity "
+    "anchor_date prices_as_of withdrawn",
+    "plan_migrations": "from_plan_id to_plan_id migrates_at",
+    "allowances": "plan_id allowance_id charge_ids quantity proration rollover_periods "
+    "rollover_cap pooled",
+    "commitments": "commitment_id name plan_id subscription_id currency amount quantity "
+    "unit_price charge_ids window_cycles overage_factor tax_code",
+    "discounts": "discount_id name level position customer_id subscription_id plan_id "
+    "product_id charge_id percent amount total_amount currency periods valid_from valid_to",
+    "entitlements": "product_id plan_id feature name kind meter meter_version limit_quantity",
+    "alerts": "alert_id name customer_id subscription_id plan_id kind charge_id meter "
+    "meter_version threshold",
 }
 RAW_COLUMNS = (
     "load_id",
@@ -125,19 +141,28 @@ class Account:
 
     customer_id: str
     zone: str
+    currency: str
+    is_moving: bool
     subscriptions: list[Row] = field(default_factory=list)
     edges: list[datetime] = field(default_factory=list)
+    lives: list[Life] = field(default_factory=list)
 
 
 class World:
     """Builds one world; every choice comes from `self.random`, in a fixed order."""
 
-    def __init__(self, seed: int, accounts: int) -> None:
+    def __init__(self, seed: int, accounts: int, has_terms: bool = True) -> None:
         self.random = random.Random(seed)
         self.first_day = WINDOWS[seed % len(WINDOWS)]
         self.start = datetime(self.first_day.year, self.first_day.month, self.first_day.day)
         self.account_count = accounts
+        self.has_terms = has_terms
         self.catalog: dict[str, list[Row]] = {name: [] for name in COLUMNS}
+        #: Plans that a plan was made from or makes, itself among them.
+        self.families: dict[str, list[str]] = {}
+        self.pooled: list[str] = []
+        #: Plans that a subscription is on at some time, by its own changes.
+        self.moves: dict[str, list[str]] = {}
         self.accounts: list[Account] = []
         self.raw_rows: list[dict] = []
         self.loads: list[tuple[str, datetime]] = []
@@ -150,6 +175,20 @@ class World:
         row = catalog_row(file, **values)
         self.catalog[file].append(row)
         return row
+
+    def often(self, share: float) -> bool:
+        """A chance of what only a world with commercial terms has."""
+        return self.has_terms and self.chance(share)
+
+    def family_of(self, plan_id: str) -> list[str]:
+        return self.families[plan_id]
+
+    def product_of(self, plan_id: str) -> str:
+        plans = self.catalog["plans"]
+        return next(row["product_id"] for row in plans if row["plan_id"] == plan_id)
+
+    def pin_text(self) -> str:
+        return (self.first_day + timedelta(days=self.random.randint(-200, 60))).isoformat()
 
     # -- catalogue ---------------------------------------------------------------------------
 
@@ -212,37 +251,51 @@ class World:
 
     def make_plans(self, count: int) -> None:
         self.add("products", product_id="product", name="Everything", product_type="saas")
-        refunds = self.catalog["meters"][-1:]
-        for number in range(count):
-            plan_id = f"plan{number:03d}"
-            cycle = self.random.choice(CYCLES)
-            alignment = self.random.choice(["calendar", "anniversary"])
-            self.add(
-                "plans",
-                plan_id=plan_id,
-                product_id="product",
-                name=plan_id,
-                cycle=cycle,
-                alignment="anniversary" if cycle.endswith("days") else alignment,
-                grace_days=self.random.choice(["", "0", "1", "3"]),
-            )
-            if self.chance(0.6):
-                self.make_fee(plan_id, "base", cycle)
-            if self.chance(0.3):
-                self.make_fee(plan_id, "extra", cycle)
-            if self.chance(0.2):
-                self.make_fee(plan_id, "setup", cycle)
-            meters = self.random.sample(self.catalog["meters"], self.random.randint(1, 5))
-            if self.chance(0.2):
-                meters = [*(one for one in meters if one["meter"] != "refunds"), *refunds]
-            for index, meter in enumerate(meters):
-                self.make_usage_charge(plan_id, f"usage{index}", meter)
+        self.add("products", product_id="rest", name="The rest", product_type="api")
+        while len(self.catalog["plans"]) < count:
+            plan = self.make_plan(f"plan{len(self.catalog['plans']):03d}")
+            for _ in range(self.random.choice([0, 1, 1, 2, 3]) if self.has_terms else 0):
+                world_terms.make_sibling(self, plan)
+            if self.often(0.7):
+                world_terms.make_allowance(self, plan)
+            if self.often(0.12):
+                world_terms.make_plan_commitments(self, plan)
+
+    def make_plan(self, plan_id: str) -> Row:
+        cycle = self.random.choice(CYCLES)
+        alignment = self.random.choice(["calendar", "anniversary"])
+        self.families[plan_id] = [plan_id]
+        plan = self.add(
+            "plans",
+            plan_id=plan_id,
+            product_id="product" if self.chance(0.8) else "rest",
+            name=plan_id,
+            cycle=cycle,
+            alignment="anniversary" if cycle.endswith("days") else alignment,
+            grace_days=self.random.choice(["", "0", "1", "3"]),
+            trial_days=self.random.choice(["0", "5", "14", "45"]) if self.often(0.12) else "",
+        )
+        if self.chance(0.75):
+            self.make_fee(plan_id, "base", cycle)
+        if self.chance(0.3):
+            self.make_fee(plan_id, "extra", cycle)
+        if self.chance(0.2):
+            self.make_fee(plan_id, "setup", cycle)
+        meters = self.random.sample(self.catalog["meters"], self.random.randint(1, 5))
+        if self.chance(0.2):
+            refunds = self.catalog["meters"][-1:]
+            meters = [*(one for one in meters if one["meter"] != "refunds"), *refunds]
+        for index, meter in enumerate(meters):
+            self.make_usage_charge(plan_id, f"usage{index}", meter)
+        return plan
 
     def make_fee(self, plan_id: str, charge_id: str, cycle: str) -> None:
         is_once = charge_id == "setup"
         every = "" if is_once else self.random.choice(["", "1", "2"])
         if cycle == "month" and not is_once:
             every = self.random.choice(["", "1", "2", "3", "12"])
+        timing = self.random.choice(["advance", "advance", "arrears"])
+        prorations = ["", "days", "seconds", "seconds", "none"]
         self.add(
             "charges",
             plan_id=plan_id,
@@ -250,20 +303,47 @@ class World:
             position=self.random.randint(1, 9),
             name=charge_id,
             charge_type="one_time" if is_once else "recurring",
-            timing=self.random.choice(["advance", "arrears"]),
+            timing=timing,
             every_cycles=every,
+            proration=self.random.choice(prorations) if self.has_terms and not is_once else "",
+            price_at="close" if timing == "arrears" and self.often(0.2) else "",
         )
         for currency, digits in CURRENCIES.items():
-            for valid_from in ["", *self.later_price()]:
-                self.add(
-                    "prices",
-                    plan_id=plan_id,
-                    charge_id=charge_id,
-                    currency=currency,
-                    position="1",
-                    valid_from=valid_from,
-                    unit_price=self.decimal(500, digits + 1),
-                )
+            columns = {
+                "plan_id": plan_id,
+                "charge_id": charge_id,
+                "currency": currency,
+                "position": "1",
+            }
+            for late in [{}, *self.late_prices()]:
+                price = self.decimal(500, digits + 1)
+                self.add("prices", **columns, **late, unit_price=price)
+
+    def late_prices(self) -> list[Row]:
+        """Columns of second prices: of a later day, recorded later, of a later contract month."""
+        late = []
+        for valid_from in self.later_price():
+            recorded_at = applies_to = ""
+            if self.chance(0.5):
+                instant = self.start + timedelta(days=self.random.randint(-40, 60), hours=9)
+                recorded_at = f"{instant.isoformat()}Z"
+                if self.has_terms:
+                    applies_to = self.random.choice(["", "", "open", "closed"])
+            late.append(
+                {"valid_from": valid_from, "recorded_at": recorded_at, "applies_to": applies_to}
+            )
+        if self.often(0.12):
+            months = self.random.sample([1, 2, 3, 4], self.random.randint(1, 2))
+            # The first month's row is another one only from some day on.
+            late += [
+                {
+                    "contract_month": str(month) if month > 1 else "",
+                    "valid_from": self.pin_text() if month == 1 else "",
+                }
+                for month in months
+            ]
+        keys = ("valid_from", "contract_month", "recorded_at")
+        return list({tuple(row.get(key, "") for key in keys): row for row in late}.values())
 
     def later_price(self) -> list[str]:
         """Now and then a second price, valid from a day in the window."""
@@ -291,6 +371,9 @@ class World:
             flat_fee_at_zero=self.random.choice(["", "false", "true"])
             if model in TIERED_MODELS
             else "",
+            proration=self.random.choice(["days", "seconds", "none"]) if self.often(0.3) else "",
+            split=self.random.choice(["share", "full"]) if self.often(0.4) else "",
+            price_at="close" if self.often(0.1) else "",
         )
         keys = self.dimension_keys(meter)
         positions = self.random.sample(range(1, 20), len(keys))
@@ -303,14 +386,8 @@ class World:
                     "dimension_values": key,
                     "position": position,
                 }
-                self.make_bands(model, **columns)
-                for valid_from in self.later_price():
-                    recorded_at = ""
-                    if self.chance(0.5):
-                        instant = self.start + timedelta(days=self.random.randint(-40, 60), hours=9)
-                        recorded_at = f"{instant.isoformat()}Z"
-                    later = {**columns, "valid_from": valid_from, "recorded_at": recorded_at}
-                    self.make_bands(model, **later)
+                for late in [{}, *self.late_prices()]:
+                    self.make_bands(model, **columns, **late)
             if self.chance(0.2):
                 lowest, highest = self.random.randint(1, 300), self.random.randint(301, 9000)
                 self.add(
@@ -342,6 +419,7 @@ class World:
     def make_bands(self, model: str, **columns: object) -> None:
         if model not in TIERED_MODELS:
             values = {
+                "fee": {"unit_price": self.decimal(500, 2)},
                 "per_unit": {"unit_price": "25000" if self.chance(0.04) else self.decimal(3, 6)},
                 "flat": {"flat_fee": self.decimal(50, 3)},
                 "package": {
@@ -374,9 +452,10 @@ class World:
             customer_id = self.random.choice(["c{:04d}", "C{:04d}", "é{:04d}", "_{:04d}"])
             customer_id = customer_id.format(number)
             zone = self.random.choice(ZONES)
-            account = Account(customer_id, zone)
-            self.accounts.append(account)
             currency = self.random.choice(list(CURRENCIES))
+            moves = self.chance(0.06)
+            account = Account(customer_id, zone, currency, moves)
+            self.accounts.append(account)
             common = {"customer_id": customer_id, "name": "Somebody", "currency": currency}
             self.add(
                 "customers",
@@ -384,7 +463,6 @@ class World:
                 time_zone=zone,
                 billing_entity=self.random.choice(ENTITIES),
             )
-            moves = self.chance(0.06)
             if moves:
                 moved_at = self.start + timedelta(days=self.random.randint(0, 60), hours=7)
                 self.add(
@@ -402,6 +480,11 @@ class World:
         self, account: Account, index: int, is_alone: bool, is_moving: bool
     ) -> None:
         plan = self.random.choice(self.catalog["plans"])
+        if self.pooled and not is_moving and not is_alone and self.chance(0.3):
+            # Subscriptions on the plan of a pool share it.
+            first = account.subscriptions[0]["plan_id"] if account.subscriptions else ""
+            plan_id = first if first in self.pooled else self.random.choice(self.pooled)
+            plan = next(row for row in self.catalog["plans"] if row["plan_id"] == plan_id)
         start_day = self.first_day + timedelta(days=self.random.randint(-90, 45))
         if self.chance(0.2):
             start_day = start_day.replace(day=1)
@@ -436,26 +519,31 @@ class World:
             starts_at=starts_text,
             ends_at=ends_text,
             anchor_date=anchor_date,
+            prices_as_of=self.pin_text() if self.often(0.12) else "",
+            trial_days=self.random.choice(["0", "3", "10", "45"])
+            if self.often(0.08) and not is_moving
+            else "",
             recorded_at=recorded_at,
         )
         account.subscriptions.append(row)
         account.edges.append(starts_at)
 
-    def settle_ends(self) -> None:
-        """Take away an end that would give two invoices of a subscription one date."""
-        horizon = self.start + timedelta(days=200)
-        by_id = {row["subscription_id"]: row for row in self.catalog["subscriptions"]}
-        catalog = read_catalog(self.catalog, horizon)
-        for subscription in catalog.subscriptions:
-            periods = list_periods(catalog, subscription, horizon)
-            dates = [periods[0].from_date, *(period.to_date for period in periods)]
-            if len(set(dates)) < len(dates):
-                by_id[subscription.subscription_id]["ends_at"] = ""
+    def find_edges(self) -> None:
+        """The ends of all periods are worth hitting; lives say what may be billed when."""
         accounts = {account.customer_id: account for account in self.accounts}
+        horizon = self.start + timedelta(days=200)
         catalog = read_catalog(self.catalog, horizon)
         for subscription in catalog.subscriptions:
+            accounts[subscription.customer_id].lives.append(life_of(catalog, subscription))
             edges = accounts[subscription.customer_id].edges
             edges += [one.period_to for one in list_periods(catalog, subscription, horizon)[:20]]
+
+    def make_terms(self) -> None:
+        world_terms.make_migrations(self)
+        world_terms.make_changes(self)
+        world_terms.make_overrides(self)
+        world_terms.make_discounts(self)
+        world_terms.make_contracts(self)
 
     # -- events ------------------------------------------------------------------------------
 
@@ -591,7 +679,7 @@ class World:
             return
         values: dict[str, str | None] = {
             "customer_id": account.customer_id,
-            "event_name": self.random.choice(self.event_names(account)),
+            "event_name": self.random.choice(self.event_names(account, instant)),
             "occurred_at": self.instant_text(instant),
             "event_key": f"k{number}" if self.chance(0.9) else self.random.choice([None, ""]),
             "properties": self.properties_text(),
@@ -607,18 +695,26 @@ class World:
             values["properties"] = None
         elif roll < 0.07:
             values["occurred_at"] = load[1].date().isoformat()
-        if self.chance(0.25):
+        has_pool = any(plan_id in self.pooled for plan_id in self.plans_of(account))
+        if self.chance(0.8 if has_pool else 0.25):
             self.refer(account, values)
         row = self.add_raw(load, **values)
         self.follow(row, load)
 
-    def event_names(self, account: Account) -> list[str]:
-        """Mostly events that the account's plans bill."""
+    def event_names(self, account: Account, instant: datetime) -> list[str]:
+        """Mostly events that the account's plans bill at that time."""
         if self.chance(0.15):
             return [*EVENT_NAMES, "refund"]
-        plans = {row["plan_id"] for row in account.subscriptions}
+        active = [life for life in account.lives if life.is_active(instant)]
+        plans = {life.phase_at(instant).plan_id for life in active} or self.plans_of(account)
         meters = {row["meter"] for row in self.catalog["charges"] if row["plan_id"] in plans}
-        return [row["event_name"] for row in self.catalog["meters"] if row["meter"] in meters]
+        names = [row["event_name"] for row in self.catalog["meters"] if row["meter"] in meters]
+        return names or list(EVENT_NAMES)
+
+    def plans_of(self, account: Account) -> set[str]:
+        """Plans of an account's subscriptions, those of changes among them."""
+        own = (self.moves[row["subscription_id"]] for row in account.subscriptions)
+        return {plan_id for plans in own for plan_id in plans}
 
     def refer(self, account: Account, values: dict[str, str | None]) -> None:
         """Name the subscription, mostly the customer's own, and now and then a charge of it."""
@@ -631,7 +727,7 @@ class World:
             items = [
                 row["charge_id"]
                 for row in self.catalog["charges"]
-                if row["plan_id"] == own["plan_id"]
+                if row["plan_id"] in self.moves[own["subscription_id"]]
             ]
             values["subscription_item_id"] = self.random.choice([*items, "nothing"])
 
@@ -735,22 +831,41 @@ class World:
         self.make_meters()
         self.make_plans(max(3, self.account_count // 3))
         self.make_accounts()
-        self.settle_ends()
-        self.make_loads()
-        self.make_events()
+        if self.has_terms:
+            self.make_terms()
         last_day = self.first_day + timedelta(days=LOAD_DAYS - 1)
         as_of_day = last_day + timedelta(days=self.random.choice([0, 1, 4]))
+        as_of_at = datetime(as_of_day.year, as_of_day.month, as_of_day.day) + DAY
+        world_terms.settle(self, as_of_at)
+        self.find_edges()
+        for row in self.catalog["subscriptions"]:
+            self.moves[row["subscription_id"]] = [row["plan_id"]]
+        for row in self.catalog["subscription_changes"]:
+            if row["plan_id"]:
+                self.moves[row["subscription_id"]].append(row["plan_id"])
+        self.make_loads()
+        self.make_events()
         return self.catalog, self.raw_rows, as_of_day
 
 
-def world(seed: int, accounts: int) -> tuple[dict[str, list[Row]], list[dict], date]:
-    """(catalogue rows by file stem, rows of raw.usage_events, as-of day) of a seed."""
-    return World(seed, accounts).build()
+def world(
+    seed: int, accounts: int, has_terms: bool = True
+) -> tuple[dict[str, list[Row]], list[dict], date]:
+    """(catalogue rows by file stem, rows of raw.usage_events, as-of day) of a seed.
+
+    Without terms nothing changes after it was known, so that what is closed stays as it is.
+    """
+    return World(seed, accounts, has_terms).build()
 
 
 @cache
 def small_world(seed: int) -> tuple[dict[str, list[Row]], list[dict], date]:
     return world(seed, 8)
+
+
+@cache
+def plain_world(seed: int) -> tuple[dict[str, list[Row]], list[dict], date]:
+    return world(seed, 8, has_terms=False)
 
 
 def seeds() -> st.SearchStrategy[int]:

@@ -14,8 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.catalog import Fault, check_catalog, format_faults, write_missing_files
-from orchestration.catalog_files import COLUMNS
+from orchestration.catalog import (
+    Fault,
+    add_missing_columns,
+    check_catalog,
+    format_faults,
+    write_missing_files,
+)
+from orchestration.catalog_files import COLUMNS, OPTIONAL_COLUMNS, OPTIONAL_FILES
 from orchestration.catalog_reference import read_reference
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -404,7 +410,9 @@ DUPLICATES = [
     ("charge_limits", "pro,storage,USD", {"maximum": "9"},
      "plan_id, charge_id, currency, valid_from and recorded_at"),
     ("prices", "vector_30,reserve,USD", {"unit_price": "9"},
-     "charge, currency, dimension_values, valid_from and recorded_at"),
+     "charge, currency, dimension_values, valid_from, customer_id, contract_month and recorded_at"),
+    ("prices", "vector_30,reserve,USD", {"contract_month": "01"},
+     "charge, currency, dimension_values, valid_from, customer_id, contract_month and recorded_at"),
 ]  # fmt: skip
 
 
@@ -511,14 +519,31 @@ def test_files_as_such_are_checked(folder: Folder):
     )
 
 
-def test_limits_and_filters_may_be_left_out(folder: Folder):
-    folder.file("charge_limits").unlink()
-    folder.file("meter_filters").unlink()
+def test_limits_filters_and_terms_may_be_left_out(folder: Folder):
+    for name in OPTIONAL_FILES:
+        folder.file(name).unlink()
     assert told(folder) == []
     written = write_missing_files(folder.path)
-    assert [path.name for path in written] == ["charge_limits.csv", "meter_filters.csv"]
+    assert [path.name for path in written] == [f"{name}.csv" for name in OPTIONAL_FILES]
     assert told(folder) == []
     assert write_missing_files(folder.path) == []
+
+
+def test_columns_that_came_later_may_be_left_out(folder: Folder):
+    """A catalogue written before there were terms: its plans, charges and prices still hold."""
+    for name, later in OPTIONAL_COLUMNS.items():
+        records = folder.records(name)
+        places = [place for place, column in enumerate(records[0]) if column not in later]
+        folder.save(name, [[record[place] for place in places] for record in records])
+    assert told(folder) == []
+    written = add_missing_columns(folder.path)
+    assert [path.name for path in written] == [f"{name}.csv" for name in OPTIONAL_COLUMNS]
+    for name in OPTIONAL_COLUMNS:
+        header, *records = folder.records(name)
+        assert sorted(header) == sorted(COLUMNS[name])
+        assert {len(record) for record in records} == {len(header)}
+    assert told(folder) == []
+    assert add_missing_columns(folder.path) == []
 
 
 def test_a_catalogue_of_headers_only_has_no_fault(folder: Folder):
@@ -537,9 +562,9 @@ FILE_CASES = [
     ("column twice", lambda text: text.replace(b"grace_days,", b"cycle,", 1),
      'plans.csv:1: cycle: found "cycle", expected each column once'),
     ("too few fields", lambda text: text + b"gold,platform,Gold\n",
-     'plans.csv:10: found "3 fields", expected 7, as in the first line'),
-    ("too many fields", lambda text: text + b"gold,platform,Gold,month,calendar,1,,\n",
-     'plans.csv:10: found "8 fields", expected 7, as in the first line'),
+     'plans.csv:10: found "3 fields", expected 8, as in the first line'),
+    ("too many fields", lambda text: text + b"gold,platform,Gold,month,calendar,1,,,\n",
+     'plans.csv:10: found "9 fields", expected 8, as in the first line'),
     ("blank line", lambda text: text + b"\n",
      "plans.csv:10: found nothing, expected no blank lines"),
     ("open quote", lambda text: text + b'"gold,platform',

@@ -66,6 +66,25 @@ def odd_catalog() -> dict[str, list[dict[str, str]]]:
             {"subscription_id": "s", "customer_id": "000", "plan_id": "a",
              "starts_at": "2026-01-05T23:30:00-03:00", "ends_at": "2026-03-01"},
         ],
+        "subscription_changes": [
+            {"subscription_id": "s", "changes_at": "2026-02-01T23:30:00-03:00", "change": "pause"},
+            {"subscription_id": "s", "changes_at": "2026-02-03", "change": "resume",
+             "withdrawn": "true", "recorded_at": HALF_PAST_TEN_IN_DELHI},
+        ],
+        "plan_migrations": [{"from_plan_id": "a", "to_plan_id": "b", "migrates_at": "2026-04-01"}],
+        "allowances": [
+            {"plan_id": "a", "allowance_id": "007", "charge_ids": "c", "quantity": "0.5"},
+        ],
+        "commitments": [
+            {"commitment_id": "1", "name": ODD_TEXTS[1], "plan_id": "a", "currency": "USD",
+             "amount": "10.5"},
+        ],
+        "discounts": [
+            {"discount_id": "1", "name": ODD_TEXTS[0], "level": "line",
+             "percent": "33.3333333333"},
+        ],
+        "entitlements": [{"product_id": "p", "feature": "1e5", "kind": "boolean"}],
+        "alerts": [{"alert_id": "1", "kind": "spend", "threshold": "0.8"}],
     }  # fmt: skip
 
 
@@ -143,3 +162,46 @@ def test_a_blank_is_its_default(staged):
         "select meter_profile, cast(multiplier as text), rounding, carry_over"
         " from staging.stg_catalog__meters"
     ) == [("m@1", "1.000000000000", "none", False)]
+
+
+def test_a_blank_term_is_its_default(staged):
+    query = staged["postgres"].query
+    assert query("select proration, split, price_at from staging.stg_catalog__charges") == [
+        ("none", "share", "start")
+    ]
+    assert query(
+        "select customer_id, contract_month, applies_to from staging.stg_catalog__prices"
+    ) == [(None, 1, None)]
+    assert query("select distinct trial_days from staging.stg_catalog__plans") == [(0,)]
+    assert query(
+        "select prices_as_of_date, trial_days from staging.stg_catalog__subscriptions"
+    ) == [(None, None)]
+    assert query(
+        "select changes_on_date, changes_at_instant, is_withdrawn, recorded_at"
+        " from staging.stg_catalog__subscription_changes order by change"
+    ) == [
+        (None, datetime(2026, 2, 2, 2, 30), False, datetime(1970, 1, 1)),
+        (date(2026, 2, 3), None, True, datetime(2026, 1, 5, 4, 30)),
+    ]
+    assert query(
+        "select migrates_on_date, migrates_at_instant from staging.stg_catalog__plan_migrations"
+    ) == [(date(2026, 4, 1), None)]
+    assert query(
+        "select allowance_id, cast(quantity as text), proration, rollover_periods, rollover_cap,"
+        " is_pooled from staging.stg_catalog__allowances"
+    ) == [("007", "0.5000000000", "none", 0, None, False)]
+    assert query(
+        "select cast(amount as text), quantity, charge_ids, window_cycles, overage_factor"
+        " from staging.stg_catalog__commitments"
+    ) == [("10.5000", None, None, 1, None)]
+    assert query(
+        "select position, cast(percent_fraction as text), periods, valid_from_date, valid_to_date"
+        " from staging.stg_catalog__discounts"
+    ) == [(1, "0.333333333333", None, date(1970, 1, 1), None)]
+    assert query(
+        "select plan_id, feature, meter_profile, limit_quantity"
+        " from staging.stg_catalog__entitlements"
+    ) == [(None, "1e5", None, None)]
+    assert query(
+        "select charge_id, meter_profile, cast(threshold as text) from staging.stg_catalog__alerts"
+    ) == [(None, None, "0.8000000000")]

@@ -52,9 +52,7 @@ def test_full_build_refreshes_and_says_so_to_the_models():
 
 def test_no_variable_is_passed_that_is_not_needed():
     assert project_variables(Window()) == {}
-    assert project_variables(Window(through_day=date(2026, 2, 1))) == {
-        "through_day": "2026-02-01"
-    }
+    assert project_variables(Window(through_day=date(2026, 2, 1))) == {"through_day": "2026-02-01"}
 
 
 def test_same_window_gives_the_same_line():
@@ -66,9 +64,7 @@ def test_catalog_is_named_relative_to_the_project(tmp_path):
     assert catalog_environment(tmp_path / "other", project) == {
         "TALLY_CATALOG": os.path.join("..", "other")
     }
-    assert seed_command(project, catalog=project / "mine").environment == {
-        "TALLY_CATALOG": "mine"
-    }
+    assert seed_command(project, catalog=project / "mine").environment == {"TALLY_CATALOG": "mine"}
 
 
 def test_parse_takes_a_warning_for_an_error():

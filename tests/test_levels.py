@@ -12,7 +12,7 @@ from decimal import Decimal
 import pytest
 
 THROUGH = "2026-02-20"
-KEPT = ("metering.int_metering__levels_daily", "rating.int_rating__carried_usage")
+KEPT = ("metering.int_metering__levels_daily", "rating.int_rating__quantities")
 METERS = {
     "change": {"aggregation": "weighted_sum", "weighted_mode": "change"},
     "reading": {"aggregation": "weighted_sum", "weighted_mode": "reading"},
@@ -168,8 +168,10 @@ def test_a_period_begins_with(levels, engine, story):
     for zone in ZONES:
         begun = dict(
             levels[engine].query(
-                "select meter_profile, coalesce(carried_level, carried_latest) "
-                "from rating.int_rating__carried_usage where period_number = 2 "
+                "select slices.meter_profile, coalesce(carried_level, carried_latest) "
+                "from rating.int_rating__carried_usage as carried "
+                "inner join rating.int_rating__slices as slices "
+                "on carried.slice_id = slices.slice_id where period_number = 2 "
                 f"and subscription_ref = '' and subscription_id = 'sub-{story}-{zone}'"
             )
         )

@@ -19,8 +19,10 @@ select
     invoice_lines.dimension_values,
     invoice_lines.period_from,
     invoice_lines.period_to,
+    invoice_lines.event_count,
     invoice_lines.quantity,
     invoice_lines.amount,
+    invoice_lines.discount_total,
     invoice_lines.line_total
 from marts.invoice_lines as invoice_lines
 """
@@ -44,8 +46,10 @@ def billed(twins) -> dict[str, dict[str, list[dict]]]:
                 "dimension_values",
                 "period_from",
                 "period_to",
+                "event_count",
                 "quantity",
                 "amount",
+                "discount_total",
                 "line_total",
             )
             line = dict(zip(names, values, strict=True))

@@ -1,12 +1,22 @@
 """Cases that other billing systems state in their own tests, through the oracle.
 
-Every case of the kinds in scope passes, or is named in peer_cases.OURS with our value and why.
+Every case passes, or is named in peer_cases.OURS with our value and why, or in WAITING.
 """
 
 import pytest
 
 from tests.oracle import bill
-from tests.peer_cases import OURS, is_met, load_cases, merge, observe, translate
+from tests.peer_cases import (
+    OURS,
+    TRANSLATORS,
+    WAITING,
+    is_met,
+    load_all_cases,
+    load_cases,
+    merge,
+    observe,
+    translate,
+)
 
 CASES = load_cases()
 NO_FILE = "shared/cases/peer_cases.json is not beside the checkout (TALLY_SHARED names its folder)"
@@ -50,3 +60,10 @@ def test_only_cases_that_differ_are_named_as_ours(billed):
             for check in expected["checks"]
         ]
         assert not all(is_met(lines, check) for check in peers), case_id
+
+
+@pytest.mark.skipif(not CASES, reason=NO_FILE)
+def test_every_case_is_translated_or_waits():
+    cases = load_all_cases()
+    assert set(WAITING) <= {name for case in cases for name in (case["id"], case["kind"])}
+    assert set(TRANSLATORS) == {case["kind"] for case in CASES}

@@ -322,7 +322,9 @@ def test_fee_periods_are_the_oracles(houses, engine):
     found = set(
         houses[engine].query(
             "select subscription_id, charge_id, invoice_number_in_subscription, fee_from, fee_to, "
-            "fee_from_date, fee_to_date, billed_days, full_days, cutoff_at "
+            "fee_from_date, fee_to_date, case when charge_type = 'one_time' "
+            "then full_to_date - full_from_date else fee_to_date - fee_from_date end, "
+            "full_to_date - full_from_date, cutoff_at "
             "from subscriptions.int_subscriptions__fee_periods where subscription_id not like '%/%'"
         )
     )

@@ -244,9 +244,7 @@ def translate(kind: str, given: dict) -> list[tuple[str, list[Band], dict]]:
         return [("per_unit", [Band(unit_price=given["unit_price"])], given)]
     if kind == "package":
         left = max(Fraction(given["quantity"]) - Fraction(given.get("free_units", "0")), 0)
-        band = Band(
-            unit_price=given.get("package_price", "1"), package_size=given["package_size"]
-        )
+        band = Band(unit_price=given.get("package_price", "1"), package_size=given["package_size"])
         return [("package", [band], {"quantity": str(left)})]
     if kind == "percentage":
         band = Band(
@@ -311,9 +309,7 @@ PRICING_KINDS = (
     "volume",
 )
 PEERS = [
-    case
-    for case in read_peers()
-    if case["kind"] in PRICING_KINDS and case["id"] not in ELSEWHERE
+    case for case in read_peers() if case["kind"] in PRICING_KINDS and case["id"] not in ELSEWHERE
 ]
 PEER_ROUNDINGS = [case for case in read_peers() if case["kind"] == "rounding"]
 NO_FILE = "shared/cases/peer_cases.json is not beside the checkout (TALLY_SHARED names its folder)"
@@ -633,9 +629,7 @@ def test_cases_named_here_exist():
 @ENGINES
 def test_ratios_are_exact(evaluated, engine):
     found = evaluated(engine).ratios
-    wrong = [
-        (one, seen) for one, seen in zip(ratios(), found, strict=True) if seen != one.expected
-    ]
+    wrong = [(one, seen) for one, seen in zip(ratios(), found, strict=True) if seen != one.expected]
     assert not wrong, f"{len(wrong)} wrong, the first: {wrong[0]}"
 
 

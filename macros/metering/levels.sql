@@ -84,11 +84,11 @@
     The first day whose level some period of the run begins with, as text; none where nothing is
     carried, so that then nothing is read.
 #}
-{% macro first_carried_day(profiles) -%}
+{% macro first_carried_day(routes, profiles) -%}
     {%- if not profiles -%} {{ return(none) }} {%- endif -%}
     {{ return(run_query(
         "select cast(min(" ~ day_before("route_from") ~ ") as " ~ type_text() ~ ") from "
-        ~ ref("int_rating__usage_routes") ~ " where route_from = period_from and meter_profile in ("
+        ~ routes ~ " where route_from = slice_from and meter_profile in ("
         ~ profile_literals(profiles) ~ ")"
     ).rows[0][0]) }}
 {%- endmacro %}

@@ -10,5 +10,6 @@
         "units": "rated_quantity",
         "rate": "0",
         "fixed_amount": "case when event_count > 0 then flat_fee else 0 end",
+        "fixed_is_a_fee": "true",
     }) }}
 {%- endmacro %}

@@ -11,5 +11,6 @@
         "units": units_in_band(),
         "rate": "0",
         "fixed_amount": "case when " ~ band_is_entered() ~ " then flat_fee else 0 end",
+        "fixed_is_a_fee": "true",
     }) }}
 {%- endmacro %}

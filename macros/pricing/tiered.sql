@@ -12,5 +12,6 @@
         "units": units_in_band(),
         "rate": "unit_price",
         "fixed_amount": "case when " ~ band_is_entered() ~ " then flat_fee else 0 end",
+        "fixed_is_a_fee": "true",
     }) }}
 {%- endmacro %}

@@ -14,5 +14,6 @@
         "units": "rated_quantity",
         "rate": "unit_price",
         "fixed_amount": "case when " ~ band_is_entered() ~ " then flat_fee else 0 end",
+        "fixed_is_a_fee": "true",
     }) }}
 {%- endmacro %}

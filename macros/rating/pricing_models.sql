@@ -29,6 +29,8 @@
         step_applies   whether the band takes part
         units, rate    multiplied exactly
         fixed_amount   what is added
+        fixed_is_a_fee whether that is a fee of the cycle, due in proportion in a part of one
+                       (may be left out: it is not)
 
     The amount of the step is units x rate + fixed_amount. A null in any of them means that it cannot
     be computed within the limits of fits.sql. A new pricing model is one such macro, in one file.
@@ -45,15 +47,18 @@
 {%- endmacro %}
 
 {#
-    One of those expressions for a row of whatever pricing model.
+    One of those expressions for a row of whatever pricing model. Amounts get their type one by one:
+    of branches of many types the engine takes one of fewer decimals.
 #}
 {% macro pricing_expression(part, models) -%}
     {%- if not models -%}
-    cast(null as {{ "boolean" if part == "step_applies" else type_quantity() }})
+    cast(null as {{ "boolean" if part in ["step_applies", "fixed_is_a_fee"] else type_quantity() }})
     {%- else -%}
     case pricing_model
         {%- for name in models %}
-        when '{{ name }}' then {{ pricing_model(name)[part] }}
+        {%- set expression = pricing_model(name).get(part, "false") %}
+        when '{{ name }}'
+            then {{ exact_amount(expression) if part == "fixed_amount" else expression }}
         {%- endfor %}
         when '' then null
     end
@@ -78,5 +83,9 @@
 {%- endmacro %}
 
 {% macro step_fixed_amount(models) -%}
-    {{ exact_amount(pricing_expression("fixed_amount", models)) }}
+    cast({{ pricing_expression("fixed_amount", models) }} as {{ type_amount() }})
+{%- endmacro %}
+
+{% macro step_fixed_is_a_fee(models) -%}
+    coalesce({{ pricing_expression("fixed_is_a_fee", models) }}, false)
 {%- endmacro %}

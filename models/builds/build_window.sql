@@ -133,7 +133,8 @@ hashed as (
         md5(
             {%- for name in [
                 'customers', 'products', 'plans', 'charges', 'charge_limits', 'prices', 'meters',
-                'meter_filters', 'subscriptions'
+                'meter_filters', 'subscriptions', 'subscription_changes', 'plan_migrations',
+                'allowances', 'commitments', 'discounts', 'entitlements', 'alerts'
             ] %}
             {{ relation_hash(
                 ref('stg_catalog__' ~ name),

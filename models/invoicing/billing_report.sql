@@ -31,11 +31,18 @@ line_sums as (
         count(*) as line_count,
         sum(coalesce(event_count, 0)) as event_count,
         sum(
-            case when line_kind in ('recurring', 'one_time') then line_total else 0 end
+            case
+                when line_kind in ('recurring', 'one_time', 'credit') then line_total
+                else 0
+            end
         ) as fee_total,
         sum(
-            case when line_kind in ('recurring', 'one_time') then 0 else line_total end
-        ) as usage_total
+            case when line_kind in ('usage', 'minimum') then line_total else 0 end
+        ) as usage_total,
+        sum(
+            case when line_kind in ('true_up', 'overage') then line_total else 0 end
+        ) as commitment_total,
+        sum(discount_total) as discount_total
     from invoice_lines
     group by invoice_id
 
@@ -64,6 +71,8 @@ activities as (
         0 as unbilled_event_count,
         line_sums.fee_total,
         line_sums.usage_total,
+        line_sums.commitment_total,
+        line_sums.discount_total,
         case when invoices.status = 'final' then invoices.invoice_total else 0 end
             as final_total,
         case when invoices.status = 'final' then 0 else invoices.invoice_total end
@@ -86,6 +95,8 @@ activities as (
         1 as unbilled_event_count,
         0 as fee_total,
         0 as usage_total,
+        0 as commitment_total,
+        0 as discount_total,
         0 as final_total,
         0 as draft_total
     from unbilled_usage
@@ -105,6 +116,8 @@ select
     cast(sum(unbilled_event_count) as {{ type_count() }}) as unbilled_event_count,
     cast(sum(fee_total) as {{ type_total() }}) as fee_total,
     cast(sum(usage_total) as {{ type_total() }}) as usage_total,
+    cast(sum(commitment_total) as {{ type_total() }}) as commitment_total,
+    cast(sum(discount_total) as {{ type_total() }}) as discount_total,
     cast(sum(final_total) as {{ type_total() }}) as final_total,
     cast(sum(draft_total) as {{ type_total() }}) as draft_total
 from activities

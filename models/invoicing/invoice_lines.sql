@@ -26,7 +26,6 @@ invoice_periods as (
 
 ),
 
--- Fees first, then each usage charge's price rows and its minimum.
 numbered as (
 
     select
@@ -34,17 +33,7 @@ numbered as (
         rated_lines.*,
         row_number() over (
             partition by invoice_periods.invoice_id
-            order by
-                case
-                    when rated_lines.line_kind in ('recurring', 'one_time') then 0
-                    else 1
-                end,
-                rated_lines.charge_position,
-                {{ binary_order('rated_lines.charge_id') }},
-                case when rated_lines.line_kind = 'minimum' then 1 else 0 end,
-                rated_lines.price_position,
-                {{ binary_order('rated_lines.dimension_values') }},
-                rated_lines.period_from
+            order by {{ line_order('rated_lines') }}
         ) as line_number
     from rated_lines
     inner join build_window
@@ -66,21 +55,31 @@ select
     name,
     case
         when pricing_model in ('percentage', 'tiered_percentage') then currency
+        when line_kind in ('true_up', 'overage') then 'commitment'
         when pricing_model is null then 'fee'
         else 'units'
     end as unit_description,
     subscription_id,
     customer_id,
     invoice_number_in_subscription as period_number,
+    part_number,
     period_from,
     period_to,
     dimension_values,
     pricing_model,
+    proration,
+    billed_days,
+    full_days,
+    share_numerator,
+    share_denominator,
     event_count,
     quantity,
     covered_quantity,
     rated_quantity,
     amount,
+    rounded_total,
+    over_maximum_total,
+    discount_total,
     line_total,
     currency,
     tax_code,

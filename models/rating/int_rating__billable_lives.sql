@@ -1,6 +1,6 @@
--- Who could bill which usage, and when: the life of each subscription, by profile and the
--- references that usage may carry. contested_from and contested_to bound the time in which
--- another subscription could bill the same usage.
+-- Who could bill which usage, and when: the stretches in which a subscription runs on a plan, by
+-- profile and the references that usage may carry. contested_from and contested_to bound the time
+-- in which another subscription could bill the same usage.
 with
 
 periods as (
@@ -9,9 +9,21 @@ periods as (
 
 ),
 
-subscriptions as (
+plan_phases as (
 
-    select * from {{ ref('stg_catalog__subscriptions') }}
+    select * from {{ ref('int_subscriptions__plan_phases') }}
+
+),
+
+pauses as (
+
+    select * from {{ ref('int_subscriptions__pauses') }}
+
+),
+
+lives as (
+
+    select * from {{ ref('int_subscriptions__lives') }}
 
 ),
 
@@ -43,37 +55,114 @@ billable_items as (
 
 ),
 
-lives as (
+-- Time is known as far as there are periods.
+known_lives as (
 
     select
         subscription_id,
-        customer_id,
-        plan_id,
-        min(period_from) as life_from,
         max(period_to) as life_to
     from periods
-    group by
+    group by subscription_id
+
+),
+
+phases as (
+
+    select
+        plan_phases.subscription_id,
+        plan_phases.phase_number,
+        lives.customer_id,
+        plan_phases.plan_id,
+        plan_phases.phase_from,
+        least(plan_phases.phase_to, known_lives.life_to) as phase_to,
+        lives.recorded_at
+    from plan_phases
+    inner join lives
+        on plan_phases.subscription_id = lives.subscription_id
+    inner join known_lives
+        on
+            plan_phases.subscription_id = known_lives.subscription_id
+            and plan_phases.phase_from < known_lives.life_to
+
+),
+
+paused_phases as (
+
+    select
+        phases.subscription_id,
+        phases.phase_number,
+        pauses.pause_from,
+        pauses.pause_to
+    from phases
+    inner join pauses
+        on
+            phases.subscription_id = pauses.subscription_id
+            and phases.phase_to > pauses.pause_from
+            and (pauses.pause_to is null or phases.phase_from < pauses.pause_to)
+
+),
+
+starts as (
+
+    select
         subscription_id,
-        customer_id,
-        plan_id
+        phase_number,
+        phase_from as run_from
+    from phases
+
+    union all
+
+    select
+        paused_phases.subscription_id,
+        paused_phases.phase_number,
+        paused_phases.pause_to as run_from
+    from paused_phases
+    inner join phases
+        on
+            paused_phases.subscription_id = phases.subscription_id
+            and paused_phases.phase_number = phases.phase_number
+            and paused_phases.pause_to < phases.phase_to
+
+),
+
+runs as (
+
+    select
+        starts.subscription_id,
+        starts.phase_number,
+        starts.run_from,
+        min(paused_phases.pause_from) as next_pause
+    from starts
+    left join paused_phases
+        on
+            starts.subscription_id = paused_phases.subscription_id
+            and starts.phase_number = paused_phases.phase_number
+            and (paused_phases.pause_to is null or starts.run_from < paused_phases.pause_to)
+    group by
+        starts.subscription_id,
+        starts.phase_number,
+        starts.run_from
 
 ),
 
 eligible as (
 
     select
-        lives.subscription_id,
-        lives.customer_id,
-        lives.life_from,
-        lives.life_to,
-        subscriptions.recorded_at,
+        phases.subscription_id,
+        phases.customer_id,
+        runs.run_from as life_from,
+        least(phases.phase_to, runs.next_pause) as life_to,
+        phases.recorded_at,
         billable_items.meter_profile,
         billable_items.item_ref
-    from lives
-    inner join subscriptions
-        on lives.subscription_id = subscriptions.subscription_id
+    from runs
+    inner join phases
+        on
+            runs.subscription_id = phases.subscription_id
+            and runs.phase_number = phases.phase_number
     inner join billable_items
-        on lives.plan_id = billable_items.plan_id
+        on phases.plan_id = billable_items.plan_id
+    where runs.next_pause is null or runs.next_pause > runs.run_from
 
 ),
 
@@ -83,6 +172,7 @@ contests as (
         eligible.subscription_id,
         eligible.meter_profile,
         eligible.item_ref,
+        eligible.life_from,
         min(greatest(eligible.life_from, rivals.life_from)) as contested_from,
         max(least(eligible.life_to, rivals.life_to)) as contested_to
     from eligible
@@ -97,7 +187,8 @@ contests as (
     group by
         eligible.subscription_id,
         eligible.meter_profile,
-        eligible.item_ref
+        eligible.item_ref,
+        eligible.life_from
 
 )
 
@@ -118,6 +209,7 @@ left join contests
         eligible.subscription_id = contests.subscription_id
         and eligible.meter_profile = contests.meter_profile
         and eligible.item_ref = contests.item_ref
+        and eligible.life_from = contests.life_from
 
 union all
 

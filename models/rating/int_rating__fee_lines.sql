@@ -1,32 +1,28 @@
 with
 
-build_window as (
-
-    select * from {{ ref('build_window') }}
-
-),
-
 fee_periods as (
 
     select * from {{ ref('int_subscriptions__fee_periods') }}
 
 ),
 
-periods as (
+fee_stretches as (
 
-    select * from {{ ref('int_subscriptions__periods') }}
-
-),
-
-charges as (
-
-    select * from {{ ref('stg_catalog__charges') }}
+    select * from {{ ref('int_rating__fee_stretches') }}
+    where is_billed = 1
 
 ),
 
-prices as (
+fee_spans as (
 
-    select * from {{ ref('stg_catalog__prices') }}
+    select * from {{ ref('int_rating__fee_spans') }}
+    where charge_type = 'one_time'
+
+),
+
+billed_cycles as (
+
+    select * from {{ ref('int_subscriptions__billed_cycles') }}
 
 ),
 
@@ -36,95 +32,176 @@ currencies as (
 
 ),
 
--- The opening invoice (number 0) belongs to the first period; nothing is billed before
--- that begins. One that begins at the as-of midnight is cut off by it: it is due.
-billed_fees as (
+-- A stretch is billed to where it is known to end when it is posted: else to the full cycle's end.
+due as (
 
     select
-        fee_periods.subscription_id,
-        periods.customer_id,
-        periods.plan_id,
-        periods.currency,
+        fee_stretches.subscription_id,
+        fee_periods.customer_id,
+        fee_stretches.plan_id,
+        fee_periods.currency,
+        fee_stretches.posted_invoice_number as invoice_number_in_subscription,
+        fee_stretches.period_number,
+        fee_stretches.charge_id,
+        'recurring' as line_kind,
+        fee_stretches.stretch_from as fee_from,
+        case
+            when fee_stretches.next_invoice_number <= fee_stretches.posted_invoice_number
+                then fee_stretches.next_from
+            else fee_periods.full_to
+        end as fee_to,
+        fee_stretches.stretch_from_date as fee_from_date,
+        case
+            when fee_stretches.next_invoice_number <= fee_stretches.posted_invoice_number
+                then fee_stretches.next_from_date
+            else fee_periods.full_to_date
+        end as fee_to_date,
+        fee_stretches.proration,
+        fee_stretches.quantity,
+        fee_stretches.unit_price,
+        fee_stretches.price_row_id,
+        fee_periods.full_from,
+        fee_periods.full_to,
+        fee_periods.full_from_date,
+        fee_periods.full_to_date,
+        fee_periods.cutoff_at as first_cutoff_at,
+        fee_periods.invoice_number_in_subscription as first_invoice_number
+    from fee_stretches
+    inner join fee_periods
+        on
+            fee_stretches.subscription_id = fee_periods.subscription_id
+            and fee_stretches.term_id = fee_periods.term_id
+            and fee_stretches.charge_id = fee_periods.charge_id
+            and fee_stretches.timing = fee_periods.timing
+            and fee_stretches.every_cycles = fee_periods.every_cycles
+            and fee_stretches.fee_index = fee_periods.fee_index
+            and fee_periods.charge_type = 'recurring'
+
+    union all
+
+    -- A one-time fee is not a price for a stretch of time: it is due in full.
+    select
+        fee_spans.subscription_id,
+        fee_spans.customer_id,
+        fee_spans.plan_id,
+        fee_spans.currency,
         fee_periods.invoice_number_in_subscription,
-        fee_periods.charge_id,
+        fee_periods.first_period_number as period_number,
+        fee_spans.charge_id,
+        'one_time' as line_kind,
         fee_periods.fee_from,
         fee_periods.fee_to,
         fee_periods.fee_from_date,
-        fee_periods.billed_days,
-        fee_periods.full_days,
-        fee_periods.cutoff_at
-    from fee_periods
-    inner join build_window
-        on fee_periods.cutoff_at > build_window.open_from
-    inner join periods
+        fee_periods.fee_to_date,
+        'none' as proration,
+        cast(1 as {{ type_quantity() }}) as quantity,
+        fee_spans.unit_price,
+        fee_spans.price_row_id,
+        fee_periods.full_from,
+        fee_periods.full_to,
+        fee_periods.full_from_date,
+        fee_periods.full_to_date,
+        fee_periods.cutoff_at as first_cutoff_at,
+        fee_periods.invoice_number_in_subscription as first_invoice_number
+    from fee_spans
+    inner join fee_periods
         on
-            fee_periods.subscription_id = periods.subscription_id
-            and greatest(fee_periods.invoice_number_in_subscription, 1)
-            = periods.period_number
+            fee_spans.subscription_id = fee_periods.subscription_id
+            and fee_spans.charge_id = fee_periods.charge_id
+            and fee_periods.charge_type = 'one_time'
+
+),
+
+-- The opening invoice (number 0) belongs to the first period; nothing is billed before that begins.
+-- One that begins at the as-of midnight is cut off by it: it is due.
+cut_off as (
+
+    select
+        due.*,
+        coalesce(
+            case
+                when due.invoice_number_in_subscription = due.first_invoice_number
+                    then due.first_cutoff_at
+            end,
+            billed_cycles.cutoff_at
+        ) as cutoff_at,
+        case
+            when due.proration = 'seconds'
+                then {{ microseconds('due.fee_to') }} - {{ microseconds('due.fee_from') }}
+            when due.proration = 'none' then due.full_to_date - due.full_from_date
+            else due.fee_to_date - due.fee_from_date
+        end as billed_units,
+        case
+            when due.proration = 'seconds'
+                then {{ microseconds('due.full_to') }} - {{ microseconds('due.full_from') }}
+            else due.full_to_date - due.full_from_date
+        end as full_units
+    from due
+    inner join billed_cycles
+        on
+            due.subscription_id = billed_cycles.subscription_id
+            and greatest(due.invoice_number_in_subscription, 1) = billed_cycles.period_number
             and (
-                build_window.as_of_at > periods.period_from
-                or fee_periods.cutoff_at <= build_window.as_of_at
+                billed_cycles.period_from < {{ as_of_at() }}
+                or case
+                    when due.invoice_number_in_subscription = due.first_invoice_number
+                        then due.first_cutoff_at
+                    else billed_cycles.cutoff_at
+                end <= {{ as_of_at() }}
             )
 
 ),
 
--- A fee has the price valid at the start of its own period, which may be longer than
--- the cycle.
-candidates as (
+multiplied as (
 
     select
-        billed_fees.*,
-        prices.price_row_id,
-        prices.unit_price,
-        row_number() over (
-            partition by
-                billed_fees.subscription_id,
-                billed_fees.charge_id,
-                billed_fees.invoice_number_in_subscription,
-                billed_fees.fee_from
-            order by prices.valid_from_date desc, prices.recorded_at desc
-        ) as recency
-    from billed_fees
-    inner join charges
-        on
-            billed_fees.plan_id = charges.plan_id
-            and billed_fees.charge_id = charges.charge_id
-            and billed_fees.fee_from >= charges.recorded_at
-    inner join prices
-        on
-            billed_fees.plan_id = prices.plan_id
-            and billed_fees.charge_id = prices.charge_id
-            and billed_fees.currency = prices.currency
-            and prices.dimension_values = ''
-            and billed_fees.fee_from_date >= prices.valid_from_date
-            and billed_fees.fee_from >= prices.recorded_at
+        cut_off.*,
+        {{ exact_product('cut_off.quantity', 'cut_off.unit_price') }} as full_amount
+    from cut_off
+    where cut_off.cutoff_at > {{ open_from() }}
+
+),
+
+exact as (
+
+    select
+        multiplied.*,
+        {{ share_of(
+            'multiplied.full_amount', 'multiplied.billed_units', 'multiplied.full_units'
+        ) }} as exact_amount
+    from multiplied
 
 )
 
 select
-    candidates.subscription_id,
-    candidates.customer_id,
-    candidates.plan_id,
-    candidates.invoice_number_in_subscription,
-    candidates.charge_id,
-    candidates.price_row_id,
-    candidates.fee_from,
-    candidates.fee_to,
-    candidates.fee_from_date,
-    candidates.billed_days,
-    candidates.full_days,
-    candidates.currency,
-    candidates.unit_price,
-    cast(
-        {{ multiply_divide_round(
-            'candidates.unit_price',
-            'candidates.billed_days',
-            'candidates.full_days',
-            'currencies.exponent'
-        ) }} as {{ type_total() }}
-    ) as line_total,
-    candidates.cutoff_at
-from candidates
+    exact.subscription_id,
+    exact.customer_id,
+    exact.plan_id,
+    exact.invoice_number_in_subscription,
+    exact.period_number,
+    exact.charge_id,
+    exact.line_kind,
+    exact.fee_from,
+    exact.fee_to,
+    exact.fee_from_date,
+    row_number() over (
+        partition by
+            exact.subscription_id,
+            exact.invoice_number_in_subscription,
+            exact.charge_id,
+            exact.fee_from_date
+        order by exact.fee_from
+    ) as date_rank,
+    cast(exact.billed_units as {{ type_count() }}) as billed_units,
+    cast(exact.full_units as {{ type_count() }}) as full_units,
+    exact.proration,
+    exact.quantity,
+    exact.unit_price,
+    exact.price_row_id,
+    {{ round_money('exact.exact_amount', 'currencies.exponent') }} as rounded_total,
+    exact.currency,
+    currencies.exponent,
+    exact.cutoff_at
+from exact
 inner join currencies
-    on candidates.currency = currencies.currency
-where candidates.recency = 1
+    on exact.currency = currencies.currency

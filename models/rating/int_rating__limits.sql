@@ -1,92 +1,42 @@
 with
 
-build_window as (
+charge_parts as (
 
-    select * from {{ ref('build_window') }}
-
-),
-
-periods as (
-
-    select * from {{ ref('int_subscriptions__periods') }}
+    select * from {{ ref('int_rating__charge_parts') }}
 
 ),
 
-price_rows as (
+span_prices as (
 
-    select * from {{ ref('int_rating__price_rows') }}
-
-),
-
-charge_limits as (
-
-    select * from {{ ref('stg_catalog__charge_limits') }}
-
-),
-
--- A charge without a price in force bills nothing, not even its minimum.
-priced_charges as (
-
-    select
-        price_rows.subscription_id,
-        price_rows.period_number,
-        price_rows.plan_id,
-        price_rows.charge_id,
-        price_rows.currency,
-        price_rows.cutoff_at
-    from price_rows
-    inner join build_window
-        on price_rows.cutoff_at > build_window.open_from
-    group by
-        price_rows.subscription_id,
-        price_rows.period_number,
-        price_rows.plan_id,
-        price_rows.charge_id,
-        price_rows.currency,
-        price_rows.cutoff_at
-
-),
-
--- A limit is chosen as a price is: by the period's start, the later recorded of two.
-candidates as (
-
-    select
-        priced_charges.subscription_id,
-        priced_charges.period_number,
-        priced_charges.charge_id,
-        charge_limits.minimum,
-        charge_limits.maximum,
-        priced_charges.currency,
-        priced_charges.cutoff_at,
-        row_number() over (
-            partition by
-                priced_charges.subscription_id,
-                priced_charges.period_number,
-                priced_charges.charge_id
-            order by charge_limits.valid_from_date desc, charge_limits.recorded_at desc
-        ) as recency
-    from priced_charges
-    inner join periods
-        on
-            priced_charges.subscription_id = periods.subscription_id
-            and priced_charges.period_number = periods.period_number
-    inner join charge_limits
-        on
-            priced_charges.plan_id = charge_limits.plan_id
-            and priced_charges.charge_id = charge_limits.charge_id
-            and priced_charges.currency = charge_limits.currency
-            and periods.period_from_date >= charge_limits.valid_from_date
-            and periods.period_from >= charge_limits.recorded_at
+    select * from {{ ref('int_rating__span_prices') }}
 
 )
 
+-- A charge without a price in force bills nothing, not even its minimum.
 select
-    subscription_id,
-    period_number,
-    charge_id,
-    minimum,
-    maximum,
-    currency,
-    cutoff_at
-from candidates
-where recency = 1
+    charge_parts.subscription_id,
+    charge_parts.customer_id,
+    charge_parts.period_number,
+    charge_parts.charge_id,
+    charge_parts.part_number,
+    charge_parts.plan_id,
+    charge_parts.part_from,
+    charge_parts.part_to,
+    charge_parts.part_from_date as from_date,
+    charge_parts.minimum,
+    charge_parts.maximum,
+    charge_parts.currency,
+    charge_parts.exponent,
+    charge_parts.cutoff_at
+from charge_parts
+where
+    (charge_parts.minimum is not null or charge_parts.maximum is not null)
+    and exists (
+        select 1
+        from span_prices
+        where
+            span_prices.subscription_id = charge_parts.subscription_id
+            and span_prices.period_number = charge_parts.period_number
+            and span_prices.charge_id = charge_parts.charge_id
+            and span_prices.phase_number = charge_parts.phase_number
+    )

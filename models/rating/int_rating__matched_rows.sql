@@ -14,6 +14,12 @@ carried_usage as (
 
 ),
 
+slices as (
+
+    select * from {{ ref('int_rating__slices') }}
+
+),
+
 price_rows as (
 
     select * from {{ ref('int_rating__price_rows') }}
@@ -28,57 +34,55 @@ price_pairs as (
 
 dimension_sets as (
 
-    select distinct
-        subscription_id,
-        period_number,
-        meter_profile,
-        item_ref,
+    select
+        slice_id,
         dimensions
     from period_usage
+    group by
+        slice_id,
+        dimensions
 
     union
 
-    select distinct
-        subscription_id,
-        period_number,
-        meter_profile,
-        item_ref,
+    select
+        slice_id,
         dimensions
     from carried_usage
+    group by
+        slice_id,
+        dimensions
 
 ),
 
 matching_rows as (
 
     select
-        dimension_sets.subscription_id,
-        dimension_sets.period_number,
-        dimension_sets.meter_profile,
-        dimension_sets.item_ref,
+        dimension_sets.slice_id,
         dimension_sets.dimensions,
         price_rows.charge_id,
+        price_rows.part_number,
         price_rows.price_row_id,
         price_rows.price_position,
         price_rows.dimension_values,
         count(price_pairs.pair) as pair_count
     from dimension_sets
+    inner join slices
+        on dimension_sets.slice_id = slices.slice_id
     inner join price_rows
         on
-            dimension_sets.subscription_id = price_rows.subscription_id
-            and dimension_sets.period_number = price_rows.period_number
-            and dimension_sets.meter_profile = price_rows.meter_profile
-            and (dimension_sets.item_ref = '' or dimension_sets.item_ref = price_rows.charge_id)
+            slices.subscription_id = price_rows.subscription_id
+            and slices.period_number = price_rows.period_number
+            and slices.charge_id = price_rows.charge_id
+            and slices.part_number = price_rows.part_number
     left join price_pairs
         on
             price_rows.price_row_id = price_pairs.price_row_id
             and strpos('|' || dimension_sets.dimensions || '|', '|' || price_pairs.pair || '|') > 0
     group by
-        dimension_sets.subscription_id,
-        dimension_sets.period_number,
-        dimension_sets.meter_profile,
-        dimension_sets.item_ref,
+        dimension_sets.slice_id,
         dimension_sets.dimensions,
         price_rows.charge_id,
+        price_rows.part_number,
         price_rows.price_row_id,
         price_rows.price_position,
         price_rows.dimension_values
@@ -93,12 +97,8 @@ best_rows as (
         matching_rows.*,
         row_number() over (
             partition by
-                matching_rows.subscription_id,
-                matching_rows.period_number,
-                matching_rows.meter_profile,
-                matching_rows.item_ref,
-                matching_rows.dimensions,
-                matching_rows.charge_id
+                matching_rows.slice_id,
+                matching_rows.dimensions
             order by
                 matching_rows.pair_count desc,
                 matching_rows.price_position asc,
@@ -109,12 +109,14 @@ best_rows as (
 )
 
 select
-    subscription_id,
-    period_number,
-    meter_profile,
-    item_ref,
-    dimensions,
-    charge_id,
-    price_row_id
+    best_rows.slice_id,
+    best_rows.dimensions,
+    slices.subscription_id,
+    slices.period_number,
+    best_rows.charge_id,
+    best_rows.part_number,
+    best_rows.price_row_id
 from best_rows
-where preference = 1
+inner join slices
+    on best_rows.slice_id = slices.slice_id
+where best_rows.preference = 1

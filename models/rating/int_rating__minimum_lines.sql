@@ -27,17 +27,17 @@ usage_lines as (
 charge_totals as (
 
     select
-        usage_lines.subscription_id,
-        usage_lines.period_number,
-        usage_lines.charge_id,
-        sum(usage_lines.line_total) as charge_total
+        subscription_id,
+        period_number,
+        charge_id,
+        part_number,
+        sum(charged_total) as charge_total
     from usage_lines
-    inner join build_window
-        on usage_lines.cutoff_at > build_window.open_from
     group by
-        usage_lines.subscription_id,
-        usage_lines.period_number,
-        usage_lines.charge_id
+        subscription_id,
+        period_number,
+        charge_id,
+        part_number
 
 ),
 
@@ -48,17 +48,20 @@ shortfalls as (
         limits.subscription_id,
         periods.customer_id,
         limits.period_number,
-        periods.plan_id,
-        periods.period_from,
-        periods.period_to,
+        limits.part_number,
+        limits.plan_id,
+        limits.part_from as period_from,
+        limits.part_to as period_to,
+        limits.from_date,
         limits.charge_id,
         limits.currency,
-        limits.cutoff_at,
+        limits.exponent,
         limits.minimum,
         cast(
             limits.minimum - coalesce(charge_totals.charge_total, 0)
             as {{ type_total() }}
-        ) as line_total
+        ) as charged_total,
+        limits.cutoff_at
     from limits
     inner join build_window
         on limits.cutoff_at > build_window.open_from
@@ -72,20 +75,25 @@ shortfalls as (
             limits.subscription_id = charge_totals.subscription_id
             and limits.period_number = charge_totals.period_number
             and limits.charge_id = charge_totals.charge_id
+            and limits.part_number = charge_totals.part_number
 
 )
 
 select
-    subscription_id,
-    customer_id,
-    period_number,
-    plan_id,
-    period_from,
-    period_to,
-    charge_id,
-    currency,
-    minimum,
-    line_total,
-    cutoff_at
+    {{ rated_line_id('shortfalls', 'period_number', "'minimum'", "''") }} as rated_line_id,
+    shortfalls.subscription_id,
+    shortfalls.customer_id,
+    shortfalls.period_number,
+    shortfalls.part_number,
+    shortfalls.plan_id,
+    shortfalls.period_from,
+    shortfalls.period_to,
+    shortfalls.from_date,
+    shortfalls.charge_id,
+    shortfalls.currency,
+    shortfalls.exponent,
+    shortfalls.minimum,
+    shortfalls.charged_total,
+    shortfalls.cutoff_at
 from shortfalls
-where line_total > 0
+where shortfalls.charged_total > 0

@@ -24,6 +24,7 @@ select
     row_amounts.subscription_id,
     row_amounts.period_number,
     row_amounts.charge_id,
+    row_amounts.part_number,
     row_amounts.price_row_id,
     row_amounts.cutoff_at
 from row_amounts

@@ -45,8 +45,7 @@ routes as (
 routed as (
 
     select
-        routes.subscription_id,
-        routes.period_number,
+        routes.slice_id,
         routes.cutoff_at,
         routes.meter_profile,
         routes.subscription_ref,
@@ -82,8 +81,7 @@ routed as (
     union all
 
     select
-        whole_routes.subscription_id,
-        whole_routes.period_number,
+        whole_routes.slice_id,
         whole_routes.cutoff_at,
         whole_routes.meter_profile,
         whole_routes.subscription_ref,
@@ -122,8 +120,7 @@ routed as (
 )
 
 select
-    routed.subscription_id,
-    routed.period_number,
+    routed.slice_id,
     routed.cutoff_at,
     routed.meter_profile,
     routed.subscription_ref,
@@ -134,8 +131,7 @@ select
     cast(sum(routed.level_integral) as {{ type_integral() }}) as level_integral
 from routed
 group by
-    routed.subscription_id,
-    routed.period_number,
+    routed.slice_id,
     routed.cutoff_at,
     routed.meter_profile,
     routed.subscription_ref,

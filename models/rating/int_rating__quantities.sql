@@ -26,7 +26,7 @@ carried_usage as (
 routes as (
 
     select * from {{ ref('int_rating__usage_routes') }}
-    where route_from = period_from
+    where route_from = slice_from
 
 ),
 
@@ -54,26 +54,21 @@ carried as (
         carried_usage.*,
         routes.cutoff_at,
         routes.until_at,
-        {{ microseconds('routes.period_from') }} as period_microseconds,
+        {{ microseconds('routes.slice_from') }} as slice_microseconds,
         {{ microseconds('routes.until_at') }} as until_microseconds
     from carried_usage
     inner join routes
         on
-            carried_usage.subscription_id = routes.subscription_id
-            and carried_usage.period_number = routes.period_number
+            carried_usage.slice_id = routes.slice_id
             and carried_usage.meter_profile = routes.meter_profile
             and carried_usage.subscription_ref = routes.subscription_ref
             and carried_usage.item_ref = routes.item_ref
 
 ),
 
-period_ends as (
+slices as (
 
-    select distinct
-        subscription_id,
-        period_number,
-        until_at
-    from {{ ref('int_rating__usage_routes') }}
+    select * from {{ ref('int_rating__slices') }}
 
 ),
 
@@ -81,8 +76,7 @@ period_ends as (
 readings as (
 
     select
-        subscription_id,
-        period_number,
+        slice_id,
         cutoff_at,
         meter_profile,
         subscription_ref,
@@ -99,14 +93,13 @@ readings as (
     union all
 
     select
-        subscription_id,
-        period_number,
+        slice_id,
         cutoff_at,
         meter_profile,
         subscription_ref,
         item_ref,
         dimensions,
-        lpad(cast(period_microseconds as {{ type_text() }}), 20, '0') as value_key,
+        lpad(cast(slice_microseconds as {{ type_text() }}), 20, '0') as value_key,
         0 as event_count,
         carried_level as level_value
     from carried
@@ -117,8 +110,7 @@ readings as (
 reading_spans as (
 
     select
-        readings.subscription_id,
-        readings.period_number,
+        readings.slice_id,
         readings.cutoff_at,
         readings.meter_profile,
         readings.item_ref,
@@ -129,18 +121,17 @@ reading_spans as (
         coalesce(
             {{ event_order_microseconds('lead(readings.value_key) over (
                 partition by
-                    readings.subscription_id, readings.period_number, readings.meter_profile,
+                    readings.slice_id, readings.meter_profile,
                     readings.subscription_ref, readings.item_ref, readings.dimensions
                 order by ' ~ binary_order('readings.value_key') ~ '
             )') }},
-            {{ microseconds('period_ends.until_at') }}
+            {{ microseconds('slices.until_at') }}
         ) as reading_to,
-        {{ microseconds('period_ends.until_at') }} as until_microseconds
+        {{ microseconds('slices.until_at') }} as until_microseconds
     from readings
-    inner join period_ends
+    inner join slices
         on
-            readings.subscription_id = period_ends.subscription_id
-            and readings.period_number = period_ends.period_number
+            readings.slice_id = slices.slice_id
 
 ),
 
@@ -148,8 +139,7 @@ reading_spans as (
 usage_parts as (
 
     select
-        subscription_id,
-        period_number,
+        slice_id,
         cutoff_at,
         meter_profile,
         item_ref,
@@ -170,8 +160,7 @@ usage_parts as (
     union all
 
     select
-        subscription_id,
-        period_number,
+        slice_id,
         cutoff_at,
         meter_profile,
         item_ref,
@@ -195,8 +184,7 @@ usage_parts as (
     union all
 
     select
-        subscription_id,
-        period_number,
+        slice_id,
         cutoff_at,
         meter_profile,
         item_ref,
@@ -212,7 +200,7 @@ usage_parts as (
         case
             when meter_profile in ({{ profile_literals(change_levels) }})
                 then cast(
-                    carried_level * (until_microseconds - period_microseconds)
+                    carried_level * (until_microseconds - slice_microseconds)
                     as {{ type_integral() }}
                 )
         end as level_integral,
@@ -225,16 +213,16 @@ usage_parts as (
 priced_parts as (
 
     select
+        matched_rows.subscription_id,
+        matched_rows.period_number,
         matched_rows.charge_id,
+        matched_rows.part_number,
         matched_rows.price_row_id,
         usage_parts.*
     from usage_parts
     inner join matched_rows
         on
-            usage_parts.subscription_id = matched_rows.subscription_id
-            and usage_parts.period_number = matched_rows.period_number
-            and usage_parts.meter_profile = matched_rows.meter_profile
-            and usage_parts.item_ref = matched_rows.item_ref
+            usage_parts.slice_id = matched_rows.slice_id
             and usage_parts.dimensions = matched_rows.dimensions
 
 ),
@@ -246,6 +234,7 @@ merged as (
         priced_parts.period_number,
         priced_parts.cutoff_at,
         priced_parts.charge_id,
+        priced_parts.part_number,
         priced_parts.price_row_id,
         priced_parts.meter_profile,
         {{ merged_usage_parts('priced_parts') }},
@@ -257,6 +246,7 @@ merged as (
         priced_parts.period_number,
         priced_parts.cutoff_at,
         priced_parts.charge_id,
+        priced_parts.part_number,
         priced_parts.price_row_id,
         priced_parts.meter_profile
 
@@ -269,6 +259,7 @@ standing_values as (
         subscription_id,
         period_number,
         charge_id,
+        part_number,
         price_row_id,
         meter_profile,
         value_key,
@@ -279,6 +270,7 @@ standing_values as (
         subscription_id,
         period_number,
         charge_id,
+        part_number,
         price_row_id,
         meter_profile,
         value_key
@@ -292,6 +284,7 @@ unique_counts as (
         subscription_id,
         period_number,
         charge_id,
+        part_number,
         price_row_id,
         count(*) as unique_count
     from standing_values
@@ -299,6 +292,7 @@ unique_counts as (
         subscription_id,
         period_number,
         charge_id,
+        part_number,
         price_row_id
 
 ),
@@ -310,6 +304,7 @@ ranked_values as (
         standing_values.subscription_id,
         standing_values.period_number,
         standing_values.charge_id,
+        standing_values.part_number,
         standing_values.price_row_id,
         meters.percentile,
         cast(standing_values.value_key as {{ type_quantity() }}) as ranked_value,
@@ -318,6 +313,7 @@ ranked_values as (
                 standing_values.subscription_id,
                 standing_values.period_number,
                 standing_values.charge_id,
+                standing_values.part_number,
                 standing_values.price_row_id
             order by cast(standing_values.value_key as {{ type_quantity() }})
             rows between unbounded preceding and current row
@@ -327,6 +323,7 @@ ranked_values as (
                 standing_values.subscription_id,
                 standing_values.period_number,
                 standing_values.charge_id,
+                standing_values.part_number,
                 standing_values.price_row_id
         ) as events_in_all
     from standing_values
@@ -343,6 +340,7 @@ percentiles as (
         subscription_id,
         period_number,
         charge_id,
+        part_number,
         price_row_id,
         min(ranked_value) as value_percentile
     from ranked_values
@@ -353,6 +351,7 @@ percentiles as (
         subscription_id,
         period_number,
         charge_id,
+        part_number,
         price_row_id
 
 ),
@@ -375,12 +374,14 @@ period_parts as (
             merged.subscription_id = unique_counts.subscription_id
             and merged.period_number = unique_counts.period_number
             and merged.charge_id = unique_counts.charge_id
+            and merged.part_number = unique_counts.part_number
             and merged.price_row_id = unique_counts.price_row_id
     left join percentiles
         on
             merged.subscription_id = percentiles.subscription_id
             and merged.period_number = percentiles.period_number
             and merged.charge_id = percentiles.charge_id
+            and merged.part_number = percentiles.part_number
             and merged.price_row_id = percentiles.price_row_id
 
 ),
@@ -392,6 +393,7 @@ computed as (
         period_number,
         cutoff_at,
         charge_id,
+        part_number,
         price_row_id,
         case meter_profile
             when '' then null
@@ -415,6 +417,7 @@ select
     period_number,
     cutoff_at,
     charge_id,
+    part_number,
     price_row_id,
     quantity,
     event_count,

@@ -1,3 +1,6 @@
+-- depends_on: {{ ref('stg_catalog__allowances') }}
+-- depends_on: {{ ref('int_rating__allowance_charges') }}
+-- depends_on: {{ ref('int_rating__allowance_draws') }}
 with
 
 build_window as (
@@ -30,9 +33,7 @@ started_periods as (
     select
         periods.subscription_id,
         periods.customer_id,
-        periods.period_number,
-        periods.period_from,
-        periods.period_to
+        periods.period_number
     from periods
     inner join build_window
         on
@@ -49,9 +50,11 @@ measured as (
         price_rows.subscription_id,
         started_periods.customer_id,
         price_rows.period_number,
-        started_periods.period_from,
-        started_periods.period_to,
         price_rows.charge_id,
+        price_rows.part_number,
+        price_rows.part_from,
+        price_rows.part_to,
+        price_rows.plan_id,
         price_rows.charge_position,
         price_rows.price_row_id,
         price_rows.price_position,
@@ -62,6 +65,9 @@ measured as (
         price_rows.aggregation,
         price_rows.allowance,
         price_rows.flat_fee_at_zero,
+        price_rows.share_numerator,
+        price_rows.share_denominator,
+        price_rows.is_rated_in_full,
         price_rows.cutoff_at,
         coalesce(quantities.event_count, 0) as event_count,
         quantities.usage_amount,
@@ -81,6 +87,7 @@ measured as (
             price_rows.subscription_id = quantities.subscription_id
             and price_rows.period_number = quantities.period_number
             and price_rows.charge_id = quantities.charge_id
+            and price_rows.part_number = quantities.part_number
             and price_rows.price_row_id = quantities.price_row_id
     where quantities.price_row_id is not null or price_rows.flat_fee_at_zero
 
@@ -92,8 +99,7 @@ limited as (
 
     select
         measured.*,
-        {{ fits_quantity('measured.quantity') }}
-        and {{ fits_quantity('coalesce(measured.usage_amount, 0)') }} as is_in_range
+        {{ is_in_range('measured.quantity', 'measured.usage_amount') }} as is_in_range
     from measured
     where measured.quantity is not null
 
@@ -103,31 +109,35 @@ billable as (
 
     select
         limited.*,
-        cast(
-            case
-                when limited.is_in_range then greatest(limited.quantity, 0)
-                else 0
-            end as {{ type_quantity() }}
-        ) as billable_quantity
+        {{ billable_quantity('limited.quantity', 'limited.is_in_range') }} as billable_quantity
     from limited
+
+),
+
+allowed as (
+
+    {{ allowed_quantities('billable') }}
 
 ),
 
 running as (
 
     select
-        billable.*,
-        sum(billable.billable_quantity) over (
+        allowed.*,
+        sum(allowed.billable_quantity) over (
             partition by
-                billable.subscription_id,
-                billable.period_number,
-                billable.charge_id
+                allowed.subscription_id,
+                allowed.period_number,
+                allowed.allowance_key,
+                allowed.part_from
             order by
-                billable.price_position,
-                {{ binary_order('billable.dimension_values') }}
+                allowed.charge_position,
+                {{ binary_order('allowed.charge_id') }},
+                allowed.price_position,
+                {{ binary_order('allowed.dimension_values') }}
             rows between unbounded preceding and current row
         ) as running_quantity
-    from billable
+    from allowed
 
 ),
 
@@ -136,9 +146,9 @@ covered as (
     select
         running.*,
         cast(
-            least(running.running_quantity, running.allowance)
+            least(running.running_quantity, running.available_quantity)
             - least(
-                running.running_quantity - running.billable_quantity, running.allowance
+                running.running_quantity - running.billable_quantity, running.available_quantity
             ) as {{ type_quantity() }}
         ) as covered_quantity
     from running
@@ -149,9 +159,11 @@ select
     subscription_id,
     customer_id,
     period_number,
-    period_from,
-    period_to,
+    plan_id,
     charge_id,
+    part_number,
+    part_from as period_from,
+    part_to as period_to,
     charge_position,
     price_row_id,
     price_position,
@@ -168,6 +180,9 @@ select
     cast(
         billable_quantity - covered_quantity as {{ type_quantity() }}
     ) as rated_quantity,
+    share_numerator,
+    share_denominator,
+    is_rated_in_full,
     is_in_range,
     cutoff_at
 from covered

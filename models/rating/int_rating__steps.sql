@@ -20,7 +20,16 @@ price_bands as (
 
 open_quantities as (
 
-    select rated_quantities.*
+    select
+        rated_quantities.*,
+        case
+            when rated_quantities.is_rated_in_full then 1
+            else rated_quantities.share_numerator
+        end as free_numerator,
+        case
+            when rated_quantities.is_rated_in_full then 1
+            else rated_quantities.share_denominator
+        end as free_denominator
     from rated_quantities
     inner join build_window
         on rated_quantities.cutoff_at > build_window.open_from
@@ -33,6 +42,7 @@ applied_bands as (
         open_quantities.subscription_id,
         open_quantities.period_number,
         open_quantities.charge_id,
+        open_quantities.part_number,
         open_quantities.price_row_id,
         open_quantities.currency,
         open_quantities.pricing_model,
@@ -49,8 +59,23 @@ applied_bands as (
         price_bands.package_size,
         price_bands.percent_fraction,
         price_bands.event_fee,
-        price_bands.free_amount,
-        price_bands.free_events
+        -- What is free in a cycle is free in proportion in a part of one.
+        cast(
+            {{ multiply_divide_round(
+                'price_bands.free_amount',
+                'open_quantities.free_numerator',
+                'open_quantities.free_denominator',
+                '10'
+            ) }} as {{ type_quantity() }}
+        ) as free_amount,
+        cast(
+            {{ multiply_divide_round(
+                'cast(price_bands.free_events as ' ~ type_quantity() ~ ')',
+                'open_quantities.free_numerator',
+                'open_quantities.free_denominator',
+                '10'
+            ) }} as {{ type_quantity() }}
+        ) as free_events
     from open_quantities
     inner join price_bands
         on open_quantities.price_row_id = price_bands.price_row_id
@@ -67,6 +92,7 @@ steps as (
         subscription_id,
         period_number,
         charge_id,
+        part_number,
         price_row_id,
         currency,
         pricing_model,
@@ -76,7 +102,8 @@ steps as (
         cutoff_at,
         {{ step_units(pricing_models()) }} as units,
         {{ step_rate(pricing_models()) }} as rate,
-        {{ step_fixed_amount(pricing_models()) }} as fixed_amount
+        {{ step_fixed_amount(pricing_models()) }} as fixed_amount,
+        {{ step_fixed_is_a_fee(pricing_models()) }} as fixed_is_a_fee
     from applied_bands
     where {{ step_applies(pricing_models()) }}
 
@@ -96,6 +123,7 @@ select
     subscription_id,
     period_number,
     charge_id,
+    part_number,
     price_row_id,
     currency,
     pricing_model,
@@ -106,6 +134,7 @@ select
     rate,
     units_amount,
     fixed_amount,
+    fixed_is_a_fee,
     cast(units_amount + fixed_amount as {{ type_amount() }}) as amount,
     cutoff_at
 from priced

@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='replace_window',
         meta={'replaces': 'open_periods'},
+        indexes=postgres_indexes([{'columns': ['subscription_id']}]),
     )
 }}
 
@@ -14,189 +15,199 @@ build_window as (
 
 ),
 
-charges as (
+charge_lines as (
 
-    select * from {{ ref('stg_catalog__charges') }}
-
-),
-
-periods as (
-
-    select * from {{ ref('int_subscriptions__periods') }}
+    select * from {{ ref('int_rating__charge_lines') }}
 
 ),
 
-usage_lines as (
+invoice_discounts as (
 
-    select * from {{ ref('int_rating__usage_lines') }}
-
-),
-
-minimum_lines as (
-
-    select * from {{ ref('int_rating__minimum_lines') }}
+    select * from {{ ref('int_rating__invoice_discounts') }}
 
 ),
 
-fee_lines as (
+credit_lines as (
 
-    select * from {{ ref('int_rating__fee_lines') }}
+    select * from {{ ref('int_rating__credit_lines') }}
+
+),
+
+commitment_lines as (
+
+    select * from {{ ref('int_rating__commitment_lines') }}
+
+),
+
+discount_sums as (
+
+    select
+        rated_line_id,
+        sum(discount_total) as discount_total
+    from invoice_discounts
+    group by rated_line_id
 
 ),
 
 lines as (
 
     select
-        usage_lines.subscription_id,
-        usage_lines.customer_id,
-        periods.plan_id,
-        usage_lines.period_number as invoice_number_in_subscription,
-        usage_lines.charge_id,
-        'usage' as line_kind,
-        usage_lines.dimension_values as line_key,
-        usage_lines.price_row_id,
-        usage_lines.price_position,
-        usage_lines.dimension_values,
-        usage_lines.pricing_model,
-        usage_lines.period_from,
-        usage_lines.period_to,
-        cast(null as {{ type_count() }}) as billed_days,
-        cast(null as {{ type_count() }}) as full_days,
-        usage_lines.event_count,
-        usage_lines.quantity,
-        usage_lines.covered_quantity,
-        usage_lines.rated_quantity,
-        usage_lines.amount,
-        usage_lines.rounded_total,
-        usage_lines.line_total,
-        usage_lines.currency,
-        usage_lines.cutoff_at
-    from usage_lines
-    inner join periods
-        on
-            usage_lines.subscription_id = periods.subscription_id
-            and usage_lines.period_number = periods.period_number
+        charge_lines.rated_line_id,
+        charge_lines.subscription_id,
+        charge_lines.customer_id,
+        charge_lines.plan_id,
+        charge_lines.invoice_number_in_subscription,
+        charge_lines.period_number as service_period_number,
+        charge_lines.charge_id,
+        charge_lines.part_number,
+        charge_lines.line_kind,
+        charge_lines.name,
+        charge_lines.charge_position,
+        charge_lines.price_row_id,
+        charge_lines.price_position,
+        charge_lines.dimension_values,
+        charge_lines.pricing_model,
+        charge_lines.period_from,
+        charge_lines.period_to,
+        charge_lines.proration,
+        charge_lines.billed_days,
+        charge_lines.full_days,
+        charge_lines.share_numerator,
+        charge_lines.share_denominator,
+        charge_lines.event_count,
+        charge_lines.quantity,
+        charge_lines.covered_quantity,
+        charge_lines.rated_quantity,
+        charge_lines.amount,
+        charge_lines.rounded_total,
+        charge_lines.over_maximum_total,
+        charge_lines.charge_discount_total + coalesce(discount_sums.discount_total, 0)
+            as discount_total,
+        charge_lines.charged_total - coalesce(discount_sums.discount_total, 0) as line_total,
+        charge_lines.currency,
+        charge_lines.tax_code,
+        charge_lines.cutoff_at
+    from charge_lines
+    left join discount_sums
+        on charge_lines.rated_line_id = discount_sums.rated_line_id
 
     union all
 
     select
-        minimum_lines.subscription_id,
-        minimum_lines.customer_id,
-        minimum_lines.plan_id,
-        minimum_lines.period_number as invoice_number_in_subscription,
-        minimum_lines.charge_id,
-        'minimum' as line_kind,
-        '' as line_key,
+        credit_lines.rated_line_id,
+        credit_lines.subscription_id,
+        credit_lines.customer_id,
+        credit_lines.plan_id,
+        credit_lines.invoice_number_in_subscription,
+        credit_lines.period_number as service_period_number,
+        credit_lines.charge_id,
+        credit_lines.part_number,
+        'credit' as line_kind,
+        credit_lines.name,
+        credit_lines.charge_position,
         cast(null as {{ type_text() }}) as price_row_id,
         cast(null as integer) as price_position,
         cast(null as {{ type_text() }}) as dimension_values,
         cast(null as {{ type_text() }}) as pricing_model,
-        minimum_lines.period_from,
-        minimum_lines.period_to,
-        cast(null as {{ type_count() }}) as billed_days,
-        cast(null as {{ type_count() }}) as full_days,
+        credit_lines.period_from,
+        credit_lines.period_to,
+        credit_lines.proration,
+        credit_lines.used_units as billed_days,
+        credit_lines.full_units as full_days,
+        cast(null as {{ type_count() }}) as share_numerator,
+        cast(null as {{ type_count() }}) as share_denominator,
         cast(null as {{ type_count() }}) as event_count,
         cast(null as {{ type_quantity() }}) as quantity,
         cast(null as {{ type_quantity() }}) as covered_quantity,
         cast(null as {{ type_quantity() }}) as rated_quantity,
-        minimum_lines.line_total as amount,
-        minimum_lines.line_total as rounded_total,
-        minimum_lines.line_total,
-        minimum_lines.currency,
-        minimum_lines.cutoff_at
-    from minimum_lines
+        cast(credit_lines.line_total as {{ type_amount() }}) as amount,
+        credit_lines.line_total as rounded_total,
+        0 as over_maximum_total,
+        0 as discount_total,
+        credit_lines.line_total,
+        credit_lines.currency,
+        credit_lines.tax_code,
+        credit_lines.cutoff_at
+    from credit_lines
 
     union all
 
     select
-        fee_lines.subscription_id,
-        fee_lines.customer_id,
-        fee_lines.plan_id,
-        fee_lines.invoice_number_in_subscription,
-        fee_lines.charge_id,
-        'fee' as line_kind,
-        cast(fee_lines.fee_from_date as {{ type_text() }}) as line_key,
-        fee_lines.price_row_id,
+        commitment_lines.rated_line_id,
+        commitment_lines.subscription_id,
+        commitment_lines.customer_id,
+        commitment_lines.plan_id,
+        commitment_lines.period_number as invoice_number_in_subscription,
+        commitment_lines.period_number as service_period_number,
+        commitment_lines.commitment_id as charge_id,
+        1 as part_number,
+        commitment_lines.line_kind,
+        commitment_lines.name,
+        cast(null as integer) as charge_position,
+        cast(null as {{ type_text() }}) as price_row_id,
         cast(null as integer) as price_position,
         cast(null as {{ type_text() }}) as dimension_values,
         cast(null as {{ type_text() }}) as pricing_model,
-        fee_lines.fee_from as period_from,
-        fee_lines.fee_to as period_to,
-        fee_lines.billed_days,
-        fee_lines.full_days,
+        commitment_lines.period_from,
+        commitment_lines.period_to,
+        'days' as proration,
+        commitment_lines.window_days as billed_days,
+        commitment_lines.full_days,
+        cast(null as {{ type_count() }}) as share_numerator,
+        cast(null as {{ type_count() }}) as share_denominator,
         cast(null as {{ type_count() }}) as event_count,
         cast(null as {{ type_quantity() }}) as quantity,
         cast(null as {{ type_quantity() }}) as covered_quantity,
         cast(null as {{ type_quantity() }}) as rated_quantity,
-        fee_lines.line_total as amount,
-        fee_lines.line_total as rounded_total,
-        fee_lines.line_total,
-        fee_lines.currency,
-        fee_lines.cutoff_at
-    from fee_lines
-
-),
-
-open_lines as (
-
-    select lines.*
-    from lines
-    inner join build_window
-        on lines.cutoff_at > build_window.open_from
-
-),
-
-named as (
-
-    select
-        open_lines.*,
-        case
-            when open_lines.line_kind = 'fee' then charges.charge_type
-            else open_lines.line_kind
-        end as named_kind,
-        charges.position as charge_position,
-        charges.name,
-        charges.tax_code
-    from open_lines
-    inner join charges
-        on
-            open_lines.plan_id = charges.plan_id
-            and open_lines.charge_id = charges.charge_id
+        cast(commitment_lines.line_total as {{ type_amount() }}) as amount,
+        commitment_lines.line_total as rounded_total,
+        0 as over_maximum_total,
+        0 as discount_total,
+        commitment_lines.line_total,
+        commitment_lines.currency,
+        commitment_lines.tax_code,
+        commitment_lines.cutoff_at
+    from commitment_lines
 
 )
 
 select
-    subscription_id
-    || '/' || cast(invoice_number_in_subscription as {{ type_text() }})
-    || '/' || charge_id
-    || '/' || named_kind
-    || case when line_key = '' then '' else '/' || line_key end as rated_line_id,
-    subscription_id,
-    customer_id,
-    plan_id,
-    cast(invoice_number_in_subscription as {{ type_count() }})
+    lines.rated_line_id,
+    lines.subscription_id,
+    lines.customer_id,
+    lines.plan_id,
+    cast(lines.invoice_number_in_subscription as {{ type_count() }})
         as invoice_number_in_subscription,
-    charge_id,
-    named_kind as line_kind,
-    name,
-    charge_position,
-    price_row_id,
-    price_position,
-    dimension_values,
-    pricing_model,
-    period_from,
-    period_to,
-    cast(billed_days as {{ type_count() }}) as billed_days,
-    cast(full_days as {{ type_count() }}) as full_days,
-    cast(event_count as {{ type_count() }}) as event_count,
-    cast(quantity as {{ type_quantity() }}) as quantity,
-    cast(covered_quantity as {{ type_quantity() }}) as covered_quantity,
-    cast(rated_quantity as {{ type_quantity() }}) as rated_quantity,
-    cast(amount as {{ type_amount() }}) as amount,
-    cast(rounded_total as {{ type_total() }}) as rounded_total,
-    cast(line_total as {{ type_total() }}) as line_total,
-    currency,
-    tax_code,
+    cast(lines.service_period_number as {{ type_count() }}) as service_period_number,
+    lines.charge_id,
+    cast(lines.part_number as integer) as part_number,
+    lines.line_kind,
+    lines.name,
+    lines.charge_position,
+    lines.price_row_id,
+    lines.price_position,
+    lines.dimension_values,
+    lines.pricing_model,
+    lines.period_from,
+    lines.period_to,
+    lines.proration,
+    cast(lines.billed_days as {{ type_count() }}) as billed_days,
+    cast(lines.full_days as {{ type_count() }}) as full_days,
+    cast(lines.share_numerator as {{ type_count() }}) as share_numerator,
+    cast(lines.share_denominator as {{ type_count() }}) as share_denominator,
+    cast(lines.event_count as {{ type_count() }}) as event_count,
+    cast(lines.quantity as {{ type_quantity() }}) as quantity,
+    cast(lines.covered_quantity as {{ type_quantity() }}) as covered_quantity,
+    cast(lines.rated_quantity as {{ type_quantity() }}) as rated_quantity,
+    cast(lines.amount as {{ type_amount() }}) as amount,
+    cast(lines.rounded_total as {{ type_total() }}) as rounded_total,
+    cast(lines.over_maximum_total as {{ type_total() }}) as over_maximum_total,
+    cast(lines.discount_total as {{ type_total() }}) as discount_total,
+    cast(lines.line_total as {{ type_total() }}) as line_total,
+    lines.currency,
+    lines.tax_code,
     cast({{ var('rules_version') }} as integer) as rules_version,
-    cutoff_at
-from named
+    lines.cutoff_at
+from lines
+inner join build_window
+    on lines.cutoff_at > build_window.open_from

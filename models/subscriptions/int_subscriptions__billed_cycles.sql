@@ -18,11 +18,34 @@ zone_segments as (
 
 ),
 
+plan_phases as (
+
+    select * from {{ ref('int_subscriptions__plan_phases') }}
+
+),
+
+plans as (
+
+    select * from {{ ref('stg_catalog__plans') }}
+
+),
+
+-- Who shares an allowance closes with the others, be it in mid-cycle that one ended.
+pooled_plans as (
+
+    select distinct plan_id
+    from {{ ref('stg_catalog__allowances') }}
+    where
+        is_pooled
+        and recorded_at < {{ as_of_at() }}
+
+),
+
 -- Only an end inside a cycle has a local date of its own.
 early_ends as (
 
     select
-        cycles.subscription_id,
+        cycles.term_id,
         cycles.cycle_index,
         {{ local_date('cycles.period_to', 'zone_segments.offset_seconds') }} as period_to_date
     from cycles
@@ -37,8 +60,10 @@ early_ends as (
 
 select
     cycles.subscription_id,
+    cycles.term_id,
+    cycles.term_number,
     cycles.customer_id,
-    terms.plan_id,
+    plan_phases.plan_id,
     terms.currency,
     cycles.time_zone,
     cycles.billing_entity,
@@ -59,13 +84,32 @@ select
     ) }} as cycle_from_date,
     cycles.cycle_to_date,
     cycles.is_last,
-    {{ cutoff(
-        "(cycles.period_to + terms.grace_days * interval '1 day')", 'terms.known_at'
-    ) }} as cutoff_at
+    -- When what begins it had become known; its end may have become known later.
+    greatest(terms.known_at, plans.recorded_at) as begin_known_at,
+    -- No period of a subscription closes before an earlier one, whatever grace a later plan has.
+    max({{ cutoff(
+        "(case when pooled_plans.plan_id is null then cycles.period_to else cycles.cycle_to end"
+        ~ " + plans.grace_days * interval '1 day')",
+        "greatest(terms.known_at, plans.recorded_at,"
+        ~ " case when cycles.is_last then terms.end_recorded_at end)"
+    ) }}) over (
+        partition by cycles.subscription_id
+        order by cycles.period_number
+        rows between unbounded preceding and current row
+    ) as cutoff_at
 from cycles
 inner join terms
-    on cycles.subscription_id = terms.subscription_id
+    on cycles.term_id = terms.term_id
+inner join plan_phases
+    on
+        cycles.subscription_id = plan_phases.subscription_id
+        and cycles.period_from >= plan_phases.phase_from
+        and (plan_phases.phase_to is null or cycles.period_from < plan_phases.phase_to)
+inner join plans
+    on plan_phases.plan_id = plans.plan_id
+left join pooled_plans
+    on plan_phases.plan_id = pooled_plans.plan_id
 left join early_ends
     on
-        cycles.subscription_id = early_ends.subscription_id
+        cycles.term_id = early_ends.term_id
         and cycles.cycle_index = early_ends.cycle_index

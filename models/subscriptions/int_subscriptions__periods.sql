@@ -19,6 +19,7 @@ select
     billed_cycles.currency,
     billed_cycles.time_zone,
     billed_cycles.billing_entity,
+    billed_cycles.term_number,
     billed_cycles.period_number,
     billed_cycles.cycle_index,
     billed_cycles.period_from,

@@ -54,12 +54,14 @@ charge_sums as (
             quantities.subscription_id = price_rows.subscription_id
             and quantities.period_number = price_rows.period_number
             and quantities.charge_id = price_rows.charge_id
+            and quantities.part_number = price_rows.part_number
             and quantities.price_row_id = price_rows.price_row_id
     left join {{ ref('int_rating__out_of_range') }} as out_of_range
         on
             quantities.subscription_id = out_of_range.subscription_id
             and quantities.period_number = out_of_range.period_number
             and quantities.charge_id = out_of_range.charge_id
+            and quantities.part_number = out_of_range.part_number
             and quantities.price_row_id = out_of_range.price_row_id
     where out_of_range.price_row_id is null
     group by

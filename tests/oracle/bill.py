@@ -3,11 +3,19 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from .catalog import Catalog, Rows, read_catalog
+from .allowances import cover
+from .catalog import Catalog, Rows, Subscription, read_catalog
 from .invoices import Invoice, Line, invoice_subscription, number_invoices
 from .metering import Usage, meter
 from .periods import Period, list_periods
-from .rating import PeriodUsage, choose_row, place_of, price_rows, rate_period, resolve
+from .rating import (
+    PeriodUsage,
+    choose_row,
+    measure_period,
+    place_of,
+    rate_period,
+    resolve,
+)
 from .staging import Event, stage
 
 Place = tuple[str, int]
@@ -17,6 +25,7 @@ RATING_REASONS = (
     "too_late",
     "ambiguous_subscription",
     "no_charge",
+    "paused",
     "no_subscription",
     "unknown_subscription",
     "unknown_customer",
@@ -46,6 +55,34 @@ class RatedSubscription:
     rated: dict[int, PeriodUsage]
 
 
+def rate_customer(
+    catalog: Catalog,
+    owned: list[Subscription],
+    usages: list[Usage],
+    as_of_at: datetime,
+) -> dict[str, RatedSubscription]:
+    """Started periods of all of a customer's subscriptions, which may share allowances."""
+    by_profile: dict[str, list[Usage]] = {}
+    for usage in usages:
+        by_profile.setdefault(usage.profile.profile_id, []).append(usage)
+    rated = {}
+    for subscription in owned:
+        periods = list_periods(catalog, subscription, as_of_at)
+        rated[subscription.subscription_id] = RatedSubscription(
+            periods,
+            {
+                period.number: measure_period(catalog, period, by_profile, as_of_at)
+                for period in periods
+                if period.period_from < as_of_at
+            },
+        )
+    found = [period for one in rated.values() for period in one.rated.values()]
+    cover(found)
+    for period in found:
+        rate_period(period)
+    return rated
+
+
 def reason_of(
     catalog: Catalog,
     subscriptions: dict[str, RatedSubscription],
@@ -62,13 +99,21 @@ def reason_of(
     if period is None or period.period_from >= as_of_at:
         return set()
     reasons = set()
+    found = rated.rated[period.number]
     for charge in charges:
-        rows = price_rows(catalog, charge, owner.currency, period.from_date, period.period_from)
-        if charge.recorded_at > period.period_from or choose_row(rows, usage) is None:
+        part = next(
+            (
+                part
+                for part in found.parts
+                if part.charge.charge_id == charge.charge_id and part.holds(event.occurred_at)
+            ),
+            None,
+        )
+        if part is None or choose_row(part.rows, usage) is None:
             reasons.add("no_charge")
         elif event.loaded_at >= period.cutoff_at:
             reasons.add("too_late")
-        elif place_of(usage) in rated.rated[period.number].out_of_range:
+        elif place_of(usage) in found.out_of_range:
             reasons.add("out_of_range")
         else:
             reasons.add("ambiguous_subscription")
@@ -94,18 +139,14 @@ def bill(catalog_rows: Rows, raw_rows: list[dict], as_of_day: date) -> Bill:
     subscriptions: dict[str, RatedSubscription] = {}
     billed: set[Place] = set()
     invoices: list[Invoice] = []
-    for subscription in catalog.subscriptions:
-        periods = list_periods(catalog, subscription, as_of_at)
-        usages = by_customer.get(subscription.customer_id, [])
-        rated = {
-            period.number: rate_period(catalog, period, usages, as_of_at)
-            for period in periods
-            if period.period_from < as_of_at
-        }
-        subscriptions[subscription.subscription_id] = RatedSubscription(periods, rated)
-        for found in rated.values():
-            billed |= found.billed
-        invoices += invoice_subscription(catalog, subscription, rated, as_of_at)
+    for customer_id, owned in catalog.by_customer.items():
+        usages = by_customer.get(customer_id, [])
+        subscriptions |= rate_customer(catalog, owned, usages, as_of_at)
+        for subscription in owned:
+            rated = subscriptions[subscription.subscription_id].rated
+            for found in rated.values():
+                billed |= found.billed
+            invoices += invoice_subscription(catalog, subscription, rated, as_of_at)
     number_invoices(invoices)
     unbilled = []
     for event, usages, reason in metered:

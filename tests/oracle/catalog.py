@@ -46,6 +46,8 @@ class Plan:
     alignment: str
     grace_days: int
     recorded_at: datetime
+    product_id: str = ""
+    trial_days: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,9 @@ class Charge:
     allowance: Fraction
     flat_fee_at_zero: bool
     recorded_at: datetime
+    proration: str = "none"
+    split: str = "share"
+    price_at: str = "start"
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,9 @@ class Band:
 
 @dataclass(frozen=True)
 class PriceRow:
-    """All bands that share charge, currency, dimension values, valid_from and recorded_at."""
+    """All bands that share charge, currency, dimension values, valid_from, customer, contract
+    month and recorded_at. A blank customer is everybody.
+    """
 
     plan_id: str
     charge_id: str
@@ -100,6 +107,9 @@ class PriceRow:
     valid_from: date
     recorded_at: datetime
     bands: tuple[Band, ...]
+    customer_id: str = ""
+    contract_month: int = 1
+    applies_to: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,6 +148,85 @@ class Subscription:
     ends_at: datetime | None
     anchor_date: date | None
     recorded_at: datetime
+    prices_as_of: date | None = None
+    trial_days: int | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of a subscription that stands: the latest recorded row of its key."""
+
+    subscription_id: str
+    changes_at: datetime
+    kind: str
+    plan_id: str
+    charge_id: str
+    quantity: Fraction | None
+    anchor_date: date | None
+    prices_as_of: date | None
+    recorded_at: datetime
+
+
+@dataclass(frozen=True)
+class Migration:
+    """All subscribers of a plan move at a time, which a date says in each customer's zone."""
+
+    from_plan_id: str
+    to_plan_id: str
+    migrates_at: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """An included quantity that several charges of a plan share, or that is carried over."""
+
+    plan_id: str
+    allowance_id: str
+    charge_ids: tuple[str, ...]
+    quantity: Fraction
+    proration: str
+    rollover_periods: int
+    rollover_cap: Fraction | None
+    is_pooled: bool
+
+
+@dataclass(frozen=True)
+class Commitment:
+    """What a plan's subscribers, or one subscription, have promised to spend or to use."""
+
+    commitment_id: str
+    plan_id: str
+    subscription_id: str
+    currency: str
+    amount: Fraction | None
+    quantity: Fraction | None
+    unit_price: Fraction
+    charge_ids: tuple[str, ...]
+    window_cycles: int
+    overage_factor: Fraction | None
+
+
+@dataclass(frozen=True)
+class Discount:
+    """A reduction of lines, a product or an invoice; blank ids match everything."""
+
+    discount_id: str
+    level: str
+    position: int
+    customer_id: str
+    subscription_id: str
+    plan_id: str
+    product_id: str
+    charge_id: str
+    percent: Fraction | None
+    amount: Fraction | None
+    total_amount: Fraction | None
+    currency: str
+    periods: int | None
+    valid_from: date | None
+    valid_to: date | None
+    recorded_at: datetime
 
 
 @dataclass
@@ -149,6 +238,13 @@ class Catalog:
     price_rows: dict[tuple[str, str], list[PriceRow]] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)
     by_customer: dict[str, list[Subscription]] = field(default_factory=dict)
+    changes: dict[str, list[Change]] = field(default_factory=dict)
+    migrations: list[Migration] = field(default_factory=list)
+    allowances: dict[str, list[Allowance]] = field(default_factory=dict)
+    commitments: list[Commitment] = field(default_factory=list)
+    discounts: list[Discount] = field(default_factory=list)
+    #: Worked out once a subscription: changes.life_of keeps them here.
+    lives: dict[str, object] = field(default_factory=dict)
 
     @property
     def subscriptions(self) -> list[Subscription]:
@@ -171,6 +267,15 @@ def recorded(row: dict[str, str]) -> datetime:
 def valid_date(row: dict[str, str]) -> date:
     text = row.get("valid_from", "")
     return date.fromisoformat(text[:10]) if text else ALWAYS_DATE
+
+
+def optional_date(text: str) -> date | None:
+    return date.fromisoformat(text[:10]) if text else None
+
+
+def ids(text: str) -> tuple[str, ...]:
+    """`a|b` as names."""
+    return tuple(part for part in text.split("|") if part)
 
 
 def is_true(text: str) -> bool:
@@ -222,6 +327,85 @@ def read_bands(rows: list[dict[str, str]]) -> tuple[Band, ...]:
     return tuple(bands)
 
 
+def read_changes(
+    rows: list[dict[str, str]], customer_of: dict[str, str], catalog: Catalog
+) -> dict[str, list[Change]]:
+    """Changes that stand: of the rows of a key the latest recorded, unless it withdraws."""
+    latest: dict[tuple, dict[str, str]] = {}
+    for row in rows:
+        key = (row["subscription_id"], row["change"], row["charge_id"], row["changes_at"])
+        if key not in latest or recorded(latest[key]) < recorded(row):
+            latest[key] = row
+    changes: dict[str, list[Change]] = {}
+    for row in latest.values():
+        states = catalog.customers.get(customer_of.get(row["subscription_id"], ""))
+        if states is None or is_true(row["withdrawn"]):
+            continue
+        changes.setdefault(row["subscription_id"], []).append(
+            Change(
+                subscription_id=row["subscription_id"],
+                changes_at=customer_instant(row["changes_at"], states),
+                kind=row["change"],
+                plan_id=row["plan_id"],
+                charge_id=row["charge_id"],
+                quantity=number(row["quantity"], None),
+                anchor_date=optional_date(row["anchor_date"]),
+                prices_as_of=optional_date(row["prices_as_of"]),
+                recorded_at=recorded(row),
+            )
+        )
+    return changes
+
+
+def read_allowance(row: dict[str, str]) -> Allowance:
+    return Allowance(
+        plan_id=row["plan_id"],
+        allowance_id=row["allowance_id"],
+        charge_ids=ids(row["charge_ids"]),
+        quantity=number(row["quantity"]),
+        proration=row["proration"] or "none",
+        rollover_periods=int(row["rollover_periods"] or 0),
+        rollover_cap=number(row["rollover_cap"], None),
+        is_pooled=is_true(row["pooled"]),
+    )
+
+
+def read_commitment(row: dict[str, str]) -> Commitment:
+    return Commitment(
+        commitment_id=row["commitment_id"],
+        plan_id=row["plan_id"],
+        subscription_id=row["subscription_id"],
+        currency=row["currency"],
+        amount=number(row["amount"], None),
+        quantity=number(row["quantity"], None),
+        unit_price=number(row["unit_price"]),
+        charge_ids=ids(row["charge_ids"]),
+        window_cycles=int(row["window_cycles"] or 1),
+        overage_factor=number(row["overage_factor"], None),
+    )
+
+
+def read_discount(row: dict[str, str]) -> Discount:
+    return Discount(
+        discount_id=row["discount_id"],
+        level=row["level"],
+        position=int(row["position"] or 1),
+        customer_id=row["customer_id"],
+        subscription_id=row["subscription_id"],
+        plan_id=row["plan_id"],
+        product_id=row["product_id"],
+        charge_id=row["charge_id"],
+        percent=number(row["percent"], None),
+        amount=number(row["amount"], None),
+        total_amount=number(row["total_amount"], None),
+        currency=row["currency"],
+        periods=int(row["periods"]) if row["periods"] else None,
+        valid_from=optional_date(row["valid_from"]),
+        valid_to=optional_date(row["valid_to"]),
+        recorded_at=recorded(row),
+    )
+
+
 def read_catalog(rows: Rows, as_of_at: datetime) -> Catalog:
     """The catalogue as known at an instant: rows recorded before it."""
     known = {
@@ -254,6 +438,8 @@ def read_catalog(rows: Rows, as_of_at: datetime) -> Catalog:
             alignment=row["alignment"],
             grace_days=int(row["grace_days"] or 1),
             recorded_at=recorded(row),
+            product_id=row["product_id"],
+            trial_days=int(row["trial_days"] or 0),
         )
     for row in known.get("charges", []):
         charge = Charge(
@@ -268,6 +454,9 @@ def read_catalog(rows: Rows, as_of_at: datetime) -> Catalog:
             allowance=number(row["allowance"]),
             flat_fee_at_zero=is_true(row["flat_fee_at_zero"]),
             recorded_at=recorded(row),
+            proration=row["proration"] or ("days" if row["charge_type"] == "recurring" else "none"),
+            split=row["split"] or "share",
+            price_at=row["price_at"] or "start",
         )
         catalog.charges.setdefault(charge.plan_id, []).append(charge)
     for row in known.get("charge_limits", []):
@@ -285,7 +474,8 @@ def read_catalog(rows: Rows, as_of_at: datetime) -> Catalog:
     grouped: dict[tuple, list[dict[str, str]]] = {}
     for row in known.get("prices", []):
         key = (row["plan_id"], row["charge_id"], row["currency"], row["dimension_values"])
-        grouped.setdefault((*key, valid_date(row), recorded(row)), []).append(row)
+        key += (valid_date(row), recorded(row), row["customer_id"])
+        grouped.setdefault((*key, int(row["contract_month"] or 1)), []).append(row)
     for key, bands in grouped.items():
         price_row = PriceRow(
             plan_id=key[0],
@@ -297,6 +487,9 @@ def read_catalog(rows: Rows, as_of_at: datetime) -> Catalog:
             valid_from=key[4],
             recorded_at=key[5],
             bands=read_bands(bands),
+            customer_id=key[6],
+            contract_month=key[7],
+            applies_to=bands[0]["applies_to"],
         )
         catalog.price_rows.setdefault(key[:2], []).append(price_row)
     filters: dict[str, list[Filter]] = {}
@@ -335,6 +528,17 @@ def read_catalog(rows: Rows, as_of_at: datetime) -> Catalog:
                 ends_at=customer_instant(row["ends_at"], states) if row["ends_at"] else None,
                 anchor_date=date.fromisoformat(anchor) if anchor else None,
                 recorded_at=recorded(row),
+                prices_as_of=optional_date(row["prices_as_of"]),
+                trial_days=int(row["trial_days"]) if row["trial_days"] else None,
             )
         )
+    customer_of = {one.subscription_id: one.customer_id for one in catalog.subscriptions}
+    catalog.changes = read_changes(known.get("subscription_changes", []), customer_of, catalog)
+    for row in known.get("plan_migrations", []):
+        columns = (row["from_plan_id"], row["to_plan_id"], row["migrates_at"])
+        catalog.migrations.append(Migration(*columns, recorded(row)))
+    for row in known.get("allowances", []):
+        catalog.allowances.setdefault(row["plan_id"], []).append(read_allowance(row))
+    catalog.commitments = [read_commitment(row) for row in known.get("commitments", [])]
+    catalog.discounts = [read_discount(row) for row in known.get("discounts", [])]
     return catalog

@@ -1,27 +1,36 @@
 """Invoices: fees and rated usage of a cycle, numbered once closed (*Plans*, *Closing*)."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from fractions import Fraction
 
 from .amounts import exponent, fixed, half_away
 from .catalog import Catalog, Subscription
-from .periods import FeePeriod, Period, cutoff, known_at, list_fee_periods, list_periods
+from .commitments import commitment_drafts
+from .discounts import Discounter
+from .drafts import Draft, credit_draft, fee_draft, minimum_draft, usage_draft
+from .fees import FeeCredit, FeeRater
+from .parts import Part
+from .periods import Period, cutoff, known_at, list_periods
 from .pricing import Step
-from .rating import PeriodUsage, RatedLine, price_rows
+from .rating import PeriodUsage
 
 TOTAL_DIGITS = 4
 
 
 @dataclass(frozen=True)
 class Line:
-    """One invoice line. Quantities are text with 10 decimals, the total with 4."""
+    """One invoice line. Quantities are text with 10 decimals, totals with 4.
+
+    `line_total` is after discounts and the charge's maximum.
+    """
 
     invoice_id: str
     line_number: int
     line_id: str
     kind: str
     charge_id: str
+    part_number: int
     price_position: int | None
     dimension_values: str | None
     period_from: datetime
@@ -30,6 +39,7 @@ class Line:
     rated_quantity: str | None
     event_count: int | None
     amount: Fraction
+    discount_total: str
     line_total: str
     steps: tuple[Step, ...]
 
@@ -52,72 +62,6 @@ class Invoice:
     lines: list[Line] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Draft:
-    """A line before it has its number; fees sort before usage."""
-
-    order: tuple
-    kind: str
-    charge_id: str
-    price_position: int | None
-    dimension_values: str | None
-    period_from: datetime
-    period_to: datetime
-    quantity: Fraction | None
-    rated_quantity: Fraction | None
-    event_count: int | None
-    amount: Fraction
-    total: Fraction
-    steps: tuple[Step, ...]
-
-
-def fee_draft(catalog: Catalog, subscription: Subscription, fee: FeePeriod) -> Draft | None:
-    """A fee: the full price, or the price x billed days / days of the full fee cycle."""
-    rows = price_rows(catalog, fee.charge, subscription.currency, fee.from_date, fee.fee_from)
-    row = next((row for row in rows if not row.dimension_values), None)
-    if row is None:
-        return None
-    amount = row.bands[0].unit_price
-    if fee.charge.charge_type == "recurring":
-        amount = amount * fee.billed_days / fee.full_days
-    total = half_away(amount, exponent(subscription.currency))
-    return Draft(
-        order=(0, fee.charge.position, fee.charge.charge_id.encode()),
-        kind=fee.charge.charge_type,
-        charge_id=fee.charge.charge_id,
-        price_position=None,
-        dimension_values=None,
-        period_from=fee.fee_from,
-        period_to=fee.fee_to,
-        quantity=None,
-        rated_quantity=None,
-        event_count=None,
-        amount=amount,
-        total=total,
-        steps=(("fee", amount),),
-    )
-
-
-def usage_draft(period: Period, line: RatedLine) -> Draft:
-    charge, row = line.charge, line.row
-    within = (1, 0, b"") if row is None else (0, row.position, row.dimension_values.encode())
-    return Draft(
-        order=(1, charge.position, charge.charge_id.encode(), *within),
-        kind="minimum" if row is None else "usage",
-        charge_id=charge.charge_id,
-        price_position=row.position if row else None,
-        dimension_values=row.dimension_values if row else None,
-        period_from=period.period_from,
-        period_to=period.period_to,
-        quantity=line.quantity,
-        rated_quantity=line.rated_quantity,
-        event_count=line.event_count if row else None,
-        amount=line.amount,
-        total=line.total,
-        steps=line.steps,
-    )
-
-
 def quantity_text(quantity: Fraction | None) -> str | None:
     return None if quantity is None else fixed(quantity, 10)
 
@@ -132,6 +76,7 @@ def number_lines(invoice_id: str, drafts: list[Draft]) -> list[Line]:
                 line_id=f"{invoice_id}#{number}",
                 kind=draft.kind,
                 charge_id=draft.charge_id,
+                part_number=draft.part_number,
                 price_position=draft.price_position,
                 dimension_values=draft.dimension_values,
                 period_from=draft.period_from,
@@ -140,11 +85,72 @@ def number_lines(invoice_id: str, drafts: list[Draft]) -> list[Line]:
                 rated_quantity=quantity_text(draft.rated_quantity),
                 event_count=draft.event_count,
                 amount=draft.amount,
-                line_total=fixed(draft.total, TOTAL_DIGITS),
+                discount_total=fixed(draft.discounted, TOTAL_DIGITS),
+                line_total=fixed(draft.left, TOTAL_DIGITS),
                 steps=draft.steps,
             )
         )
     return lines
+
+
+def limit_usage(parts: list[Part], drafts: list[Draft]) -> list[Draft]:
+    """Cap each part's lines at its maximum, and top them up to its minimum (*Pricing*)."""
+    top_ups = []
+    for part in parts:
+        if part.limit is None or not part.rows or not part.slices:
+            continue
+        maximum = part.limit_total(part.limit.maximum)
+        minimum = part.limit_total(part.limit.minimum)
+        own = [
+            draft
+            for draft in drafts
+            if draft.kind == "usage"
+            and (draft.charge_id, draft.part_number) == (part.charge.charge_id, part.number)
+            and draft.period_number == part.period.number
+        ]
+        running = Fraction(0)
+        for draft in sorted(own, key=lambda draft: draft.order):
+            if maximum is not None:
+                draft.capped = draft.left - min(draft.left, maximum - running)
+            running += draft.left
+        if minimum is not None and minimum > running:
+            top_ups.append(minimum_draft(part, minimum - running))
+    return top_ups
+
+
+def credit_total(credit: FeeCredit, billed: Draft, currency: str) -> Fraction:
+    """- (net billed - net used): never more than was billed, never a charge."""
+    used, net = credit.used_total, billed.left
+    if billed.discounted != 0:
+        exact = used * net / billed.gross if billed.gross else Fraction(0)
+        used = half_away(exact, exponent(currency))
+    return -min(max(net - used, Fraction(0)), net)
+
+
+@dataclass(frozen=True)
+class Document:
+    """An invoice to be: `number` counts in the subscription, 0 is the opening one."""
+
+    number: int
+    period: Period
+    day: date
+    cutoff_at: datetime
+    is_closed: bool
+
+
+def list_documents(
+    catalog: Catalog, subscription: Subscription, periods: list[Period], as_of_at: datetime
+) -> list[Document]:
+    """The opening invoice and one a period, of those that have begun or closed."""
+    first = periods[0]
+    opening_cutoff = cutoff(first.period_from, known_at(catalog, subscription))
+    found = [(0, first, first.from_date, opening_cutoff)]
+    found += [(one.number, one, one.to_date, one.cutoff_at) for one in periods]
+    return [
+        Document(number, period, day, cutoff_at, cutoff_at <= as_of_at)
+        for number, period, day, cutoff_at in found
+        if period.period_from < as_of_at or (number == 0 and cutoff_at <= as_of_at)
+    ]
 
 
 def invoice_subscription(
@@ -157,45 +163,59 @@ def invoice_subscription(
     periods = list_periods(catalog, subscription, as_of_at, beyond=1)
     if not periods:
         return []
-    fees: dict[int, list[Draft]] = {}
-    for charge in catalog.charges.get(subscription.plan_id, []):
-        if charge.charge_type == "usage":
-            continue
-        for fee in list_fee_periods(catalog, subscription, charge, periods):
-            draft = fee_draft(catalog, subscription, fee)
-            if draft is not None and charge.recorded_at <= fee.fee_from:
-                fees.setdefault(fee.invoice_index, []).append(draft)
-    first = periods[0]
-    opening_cutoff = cutoff(first.period_from, known_at(catalog, subscription))
-    documents = [(0, first, first.from_date, opening_cutoff, [])]
-    for period in periods:
-        if period.period_from < as_of_at:
-            drafts = [usage_draft(period, line) for line in rated[period.number].lines]
-            documents.append((period.number, period, period.to_date, period.cutoff_at, drafts))
-    invoices = []
-    for cycle, period, day, cutoff_at, drafts in documents:
-        drafts = drafts + fees.get(cycle, [])
-        is_closed = cutoff_at <= as_of_at
-        if not drafts or not (is_closed or period.period_from < as_of_at):
-            continue
-        invoice_id = f"{subscription.subscription_id}@{day.isoformat()}"
-        invoices.append(
-            Invoice(
-                invoice_id=invoice_id,
-                status="final" if is_closed else "draft",
-                cutoff=cutoff_at,
-                invoice_number=None,
-                customer_id=subscription.customer_id,
-                subscription_id=subscription.subscription_id,
-                currency=subscription.currency,
-                billing_entity=period.billing_entity,
-                period_start=period.period_from,
-                cycle=cycle,
-                total=fixed(sum((draft.total for draft in drafts), Fraction(0)), TOTAL_DIGITS),
-                lines=number_lines(invoice_id, drafts),
-            )
-        )
-    return invoices
+    fees = FeeRater(catalog, subscription, periods)
+    fees.rate()
+    documents = list_documents(catalog, subscription, periods, as_of_at)
+    discounter = Discounter(catalog, subscription, periods)
+    drafts: dict[int, list[Draft]] = {}
+    billed: dict[int, Draft] = {}
+    for document in documents:
+        own = drafts[document.number] = []
+        for fee in fees.lines:
+            if fee.invoice_index == document.number:
+                billed[id(fee)] = fee_draft(fee)
+                own.append(billed[id(fee)])
+        found = rated[document.number] if document.number else PeriodUsage()
+        own += [usage_draft(line) for line in found.lines]
+        known_until = min(document.cutoff_at, as_of_at)
+        own.sort(key=lambda draft: draft.order)
+        discounter.apply("line", own, known_until)
+        own += limit_usage(found.parts, own)
+        own.sort(key=lambda draft: draft.order)
+        discounter.apply("product", own, known_until)
+        discounter.apply("invoice", own, known_until)
+    for credit in fees.credits:
+        if id(credit.billed) in billed and credit.invoice_index in drafts:
+            total = credit_total(credit, billed[id(credit.billed)], subscription.currency)
+            if total != 0:
+                drafts[credit.invoice_index].append(credit_draft(credit, total))
+    started = [period for period in periods if period.number in drafts]
+    shown = [(number, draft) for number, own in drafts.items() for draft in own]
+    for number, own in commitment_drafts(catalog, subscription, started, shown).items():
+        drafts[number] += own
+    return [
+        write_invoice(subscription, document, drafts[document.number])
+        for document in documents
+        if drafts[document.number]
+    ]
+
+
+def write_invoice(subscription: Subscription, document: Document, drafts: list[Draft]) -> Invoice:
+    invoice_id = f"{subscription.subscription_id}@{document.day.isoformat()}"
+    return Invoice(
+        invoice_id=invoice_id,
+        status="final" if document.is_closed else "draft",
+        cutoff=document.cutoff_at,
+        invoice_number=None,
+        customer_id=subscription.customer_id,
+        subscription_id=subscription.subscription_id,
+        currency=subscription.currency,
+        billing_entity=document.period.billing_entity,
+        period_start=document.period.period_from,
+        cycle=document.number,
+        total=fixed(sum((draft.left for draft in drafts), Fraction(0)), TOTAL_DIGITS),
+        lines=number_lines(invoice_id, drafts),
+    )
 
 
 def number_invoices(invoices: list[Invoice]) -> None:

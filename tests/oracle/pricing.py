@@ -1,9 +1,10 @@
 """Pricing models on a rated quantity (section 3, *Pricing*): exact amounts with their steps."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from .amounts import QUANTITY_DIGITS, half_away
 from .catalog import Band, Charge, PriceRow
 
 Step = tuple[str, Fraction]
@@ -101,12 +102,35 @@ MODELS = {
 }
 
 
+def prorate_bands(row: PriceRow, share: Fraction) -> PriceRow:
+    """A price row whose fees and free parts are for a share of the cycle."""
+    bands = [
+        replace(
+            band,
+            flat_fee=band.flat_fee * share,
+            free_amount=half_away(band.free_amount * share, QUANTITY_DIGITS),
+            free_events=half_away(band.free_events * share, QUANTITY_DIGITS),
+        )
+        for band in row.bands
+    ]
+    return replace(row, bands=tuple(bands))
+
+
 def rate(
-    row: PriceRow, charge: Charge, quantity: Fraction, events: int, event_amount: Fraction
+    row: PriceRow,
+    charge: Charge,
+    quantity: Fraction,
+    events: int,
+    event_amount: Fraction,
+    fee_factor: Fraction = Fraction(1),
 ) -> Rated:
-    """The amount of a rated quantity; `event_amount` is what the events' own prices add up to."""
+    """The amount of a rated quantity; `event_amount` is what the events' own prices add up to.
+
+    Flat fees and free parts are multiplied by `fee_factor`, a part's share of its cycle.
+    """
     if charge.pricing_model == "dynamic":
         steps = [("prices of the events", event_amount)]
     else:
+        row = prorate_bands(row, fee_factor) if fee_factor != 1 else row
         steps = MODELS[charge.pricing_model](row, charge, quantity, events)
     return Rated(sum((amount for _, amount in steps), Fraction(0)), tuple(steps))

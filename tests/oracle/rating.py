@@ -1,26 +1,46 @@
 """From usage to rated lines (section 3, *Meters*, *Pricing*, *What is known when*)."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 from .amounts import AMOUNT_LIMIT, QUANTITY_DIGITS, QUANTITY_LIMIT, exponent, half_away
-from .catalog import Catalog, Charge, Limit, PriceRow, Profile, Subscription
+from .catalog import Catalog, Charge, PriceRow, Profile, Subscription
+from .changes import life_of
 from .metering import Usage
+from .parts import Part, list_parts
 from .periods import Period
 from .pricing import Step, rate
 
 EMPTY_IS_ZERO = ("count", "sum", "count_unique")
+Place = tuple[str, int]
+
+
+@dataclass
+class Measured:
+    """The usage of one price row of a part; what allowances cover of it is filled in later."""
+
+    part: Part
+    row: PriceRow
+    quantity: Fraction
+    event_count: int
+    event_amount: Fraction
+    places: set[Place]
+    covered: Fraction = Fraction(0)
+
+    @property
+    def billable(self) -> Fraction:
+        return max(self.quantity, Fraction(0))
 
 
 @dataclass
 class RatedLine:
-    """One line of a charge: a price row's usage, or the minimum's top-up (`row` is None)."""
+    """One price row's usage in a part, rated and rounded, before discounts and limits."""
 
-    charge: Charge
-    row: PriceRow | None
-    quantity: Fraction | None
-    rated_quantity: Fraction | None
+    part: Part
+    row: PriceRow
+    quantity: Fraction
+    rated_quantity: Fraction
     event_count: int
     amount: Fraction
     total: Fraction
@@ -29,14 +49,16 @@ class RatedLine:
 
 @dataclass
 class PeriodUsage:
-    """What a period's rating reads and leaves: lines, billed events, events out of range."""
+    """What a period's rating reads and leaves: parts, lines, events billed or out of range."""
 
+    parts: list[Part] = field(default_factory=list)
+    measured: list[Measured] = field(default_factory=list)
     lines: list[RatedLine] = field(default_factory=list)
-    billed: set[tuple[str, int]] = field(default_factory=set)
-    out_of_range: set[tuple[str, int]] = field(default_factory=set)
+    billed: set[Place] = field(default_factory=set)
+    out_of_range: set[Place] = field(default_factory=set)
 
 
-def place_of(usage: Usage) -> tuple[str, int]:
+def place_of(usage: Usage) -> Place:
     return (usage.event.load_id, usage.event.line_number)
 
 
@@ -55,18 +77,14 @@ def usage_charges(catalog: Catalog, plan_id: str, profile_id: str, item_id: str)
     ]
 
 
-def is_active(subscription: Subscription, instant: datetime) -> bool:
-    ends_at = subscription.ends_at
-    return subscription.starts_at <= instant and (ends_at is None or instant < ends_at)
-
-
 def resolve(
     catalog: Catalog, usage: Usage, instant: datetime, known_until: datetime
 ) -> tuple[Subscription | None, list[Charge], str | None]:
     """The subscription and its charges that bill the usage at an instant, or the reason if none.
 
     Only subscriptions recorded before `known_until` are seen: a closed period is not made
-    ambiguous by a subscription recorded after its close.
+    ambiguous by a subscription recorded after its close. The paused bill nothing and make nothing
+    ambiguous.
     """
     event, profile_id = usage.event, usage.profile.profile_id
     if event.customer_id not in catalog.customers:
@@ -77,14 +95,18 @@ def resolve(
         own = [one for one in own if one.subscription_id == event.subscription_id]
         if not own:
             return None, [], "unknown_subscription"
-    active = [one for one in own if is_active(one, instant)]
+    active = [one for one in own if life_of(catalog, one).is_active(instant)]
     if not active:
         return None, [], "no_subscription"
-    found = [
-        (one, charges)
-        for one in active
-        if (charges := usage_charges(catalog, one.plan_id, profile_id, event.item_id))
-    ]
+    running = [one for one in active if not life_of(catalog, one).is_paused(instant)]
+    if not running:
+        return None, [], "paused"
+    found = []
+    for one in running:
+        plan_id = life_of(catalog, one).phase_at(instant).plan_id
+        charges = usage_charges(catalog, plan_id, profile_id, event.item_id)
+        if charges:
+            found.append((one, charges))
     if not found:
         return None, [], "no_charge"
     if len(found) > 1:
@@ -92,36 +114,7 @@ def resolve(
     return (*found[0], None)
 
 
-def newest(rows: list) -> PriceRow | Limit | None:
-    return max(rows, key=lambda row: (row.valid_from, row.recorded_at)) if rows else None
-
-
-def in_force(rows: list, day: date, instant: datetime) -> list:
-    return [row for row in rows if row.valid_from <= day and row.recorded_at <= instant]
-
-
-def price_rows(
-    catalog: Catalog, charge: Charge, currency: str, day: date, instant: datetime
-) -> list[PriceRow]:
-    """Price rows in force at a period's start, one per dimension values, in row order."""
-    rows = catalog.price_rows.get((charge.plan_id, charge.charge_id), [])
-    rows = in_force([row for row in rows if row.currency == currency], day, instant)
-    keys = {row.dimension_values for row in rows}
-    chosen = [newest([row for row in rows if row.dimension_values == key]) for key in keys]
-    return sorted(chosen, key=lambda row: (row.position, row.dimension_values.encode()))
-
-
-def limit_of(catalog: Catalog, charge: Charge, period: Period) -> Limit | None:
-    rows = [
-        row
-        for row in catalog.limits
-        if (row.plan_id, row.charge_id) == (charge.plan_id, charge.charge_id)
-        and row.currency == period.subscription.currency
-    ]
-    return newest(in_force(rows, period.from_date, period.period_from))
-
-
-def choose_row(rows: list[PriceRow], usage: Usage) -> PriceRow | None:
+def choose_row(rows: tuple[PriceRow, ...], usage: Usage) -> PriceRow | None:
     """The row that names most values, all of them the usage's; then row order."""
     values = dict(usage.dimensions)
     matching = [row for row in rows if all(values.get(name) == value for name, value in row.named)]
@@ -133,34 +126,45 @@ def seconds_in(start: datetime, end: datetime) -> Fraction:
     return Fraction((end - start) // timedelta(microseconds=1), 10**6)
 
 
-def integrate(
-    usages: list[Usage], carried: list[Usage], period: Period, until: datetime
-) -> Fraction:
-    """Integral of the level over [period_from, until), in value x seconds.
+@dataclass
+class Slice:
+    """A stretch of a part that is not paused, with a price row's usage in and before it."""
+
+    begin: datetime
+    end: datetime
+    inside: list[Usage] = field(default_factory=list)
+    before: list[Usage] = field(default_factory=list)
+
+
+def integrate(one: Slice, is_carried: bool, until: datetime) -> Fraction:
+    """Integral of the level over a slice, in value x seconds, up to an instant.
 
     A level is kept per subscription reference and dimension values, and the levels add up.
     """
     total = Fraction(0)
+    end = max(min(one.end, until), one.begin)
     keys: dict[tuple, list[Usage]] = {}
-    for usage in carried + usages:
+    for usage in (one.before if is_carried else []) + one.inside:
         event = usage.event
         key = (event.subscription_id, event.item_id, usage.dimensions)
         keys.setdefault(key, []).append(usage)
     for members in keys.values():
-        level, since = Fraction(0), period.period_from
+        level, since = Fraction(0), one.begin
         for usage in sorted(members, key=event_order):
-            at = min(max(usage.event.occurred_at, period.period_from), until)
+            at = min(max(usage.event.occurred_at, one.begin), end)
             total += level * seconds_in(since, at)
             since = at
             level = usage.value if usage.profile.weighted_mode == "reading" else level + usage.value
-        total += level * seconds_in(since, until)
+        total += level * seconds_in(since, end)
     return total
 
 
 def aggregate(
-    profile: Profile, usages: list[Usage], carried: list[Usage], period: Period, until: datetime
+    profile: Profile, slices: list[Slice], period: Period, until: datetime
 ) -> Fraction | None:
-    """The quantity of a price row's usage; None if there is none."""
+    """The quantity of a price row's usage in a part; None if there is none."""
+    usages = [usage for one in slices for usage in one.inside]
+    carried = [usage for one in slices for usage in one.before] if profile.carry_over else []
     values = [usage.value for usage in usages]
     kind = profile.aggregation
     if kind == "count":
@@ -169,7 +173,7 @@ def aggregate(
         return sum(values, Fraction(0))
     if kind == "count_unique":
         return Fraction(len({usage.text for usage in usages}))
-    if not usages and not (profile.carry_over and carried):
+    if not usages and not carried:
         return None
     if kind == "max":
         return max(values)
@@ -181,11 +185,11 @@ def aggregate(
         rank = max((profile.percentile / 100 * len(values)).__ceil__(), 1)
         return sorted(values)[rank - 1]
     if kind == "latest":
-        return max(usages or carried, key=event_order).value
+        return max(usages + carried, key=event_order).value
     if kind == "weighted_sum":
-        carried = carried if profile.carry_over else []
+        total = sum(integrate(one, profile.carry_over, until) for one in slices)
         seconds = seconds_in(period.cycle_from, period.cycle_to)
-        return half_away(integrate(usages, carried, period, until) / seconds, QUANTITY_DIGITS)
+        return half_away(Fraction(total) / seconds, QUANTITY_DIGITS)
     raise ValueError(f"not an aggregation: {kind}")
 
 
@@ -195,96 +199,96 @@ def is_visible(usage: Usage, known_until: datetime) -> bool:
     return usage.event.loaded_at < known_until and (voided_at is None or voided_at >= known_until)
 
 
-def rate_charge(
-    catalog: Catalog,
-    charge: Charge,
-    period: Period,
-    usages: list[Usage],
-    as_of_at: datetime,
-    found: PeriodUsage,
+def measure_part(
+    catalog: Catalog, part: Part, usages: list[Usage], as_of_at: datetime, found: PeriodUsage
 ) -> None:
-    """Rate one charge over one period, as known at the earlier of its cutoff and `as_of_at`."""
-    subscription = period.subscription
-    currency = subscription.currency
-    rows = price_rows(catalog, charge, currency, period.from_date, period.period_from)
-    if not rows:
+    """Quantities of one part, as known at the earlier of its cutoff and `as_of_at`."""
+    if not part.rows or not part.slices:
         return
+    period, subscription = part.period, part.period.subscription
     known_until = min(period.cutoff_at, as_of_at)
-    profile = catalog.profiles[charge.profile_id]
-    inside: dict[PriceRow, list[Usage]] = {row: [] for row in rows}
-    before: dict[PriceRow, list[Usage]] = {row: [] for row in rows}
+    profile = catalog.profiles[part.charge.profile_id]
+    slices = {row: [Slice(begin, end) for begin, end in part.slices] for row in part.rows}
+
+    def is_own(usage: Usage, instant: datetime) -> bool:
+        owner, charges, _ = resolve(catalog, usage, instant, known_until)
+        own = part.charge.charge_id
+        return owner is subscription and any(charge.charge_id == own for charge in charges)
+
+    def carries(one: Slice) -> bool:
+        return profile.carry_over and one.begin < as_of_at
+
     for usage in usages:
         occurred_at = usage.event.occurred_at
-        if usage.profile is not profile or not is_visible(usage, known_until):
+        if occurred_at >= part.end or not is_visible(usage, known_until):
             continue
-        if occurred_at >= period.period_to:
-            continue
-        row = choose_row(rows, usage)
+        row = choose_row(part.rows, usage)
         if row is None:
             continue
-        # Usage before the period carries its level to whom the reference names at its start.
-        at = max(occurred_at, period.period_from)
-        owner, charges, _ = resolve(catalog, usage, at, known_until)
-        if owner is subscription and charge in charges:
-            (inside if occurred_at >= period.period_from else before)[row].append(usage)
+        for one in slices[row]:
+            # Usage before a slice carries its level to whom the reference names at its start.
+            if one.begin <= occurred_at < one.end and is_own(usage, occurred_at):
+                one.inside.append(usage)
+            elif occurred_at < one.begin and carries(one) and is_own(usage, one.begin):
+                one.before.append(usage)
     is_closed = period.cutoff_at <= as_of_at
-    until = period.period_to if is_closed else min(period.period_to, as_of_at)
-    allowance = charge.allowance
-    running = Fraction(0)
-    limit = limit_of(catalog, charge, period)
-    for row in rows:
-        events = inside[row]
+    until = part.end if is_closed else min(part.end, as_of_at)
+    for row in part.rows:
+        events = [usage for one in slices[row] for usage in one.inside]
         places = {place_of(usage) for usage in events}
-        quantity = aggregate(profile, events, before[row], period, until)
+        quantity = aggregate(profile, slices[row], period, until)
         if quantity is None:
             continue
         event_amount = sum((usage.amount for usage in events if usage.amount), Fraction(0))
         if abs(quantity) >= QUANTITY_LIMIT or abs(event_amount) >= QUANTITY_LIMIT:
             found.out_of_range |= places
             continue
-        covered = min(allowance, max(quantity, Fraction(0)))
-        allowance -= covered
-        rated_quantity = max(quantity, Fraction(0)) - covered
-        rated = rate(row, charge, rated_quantity, len(events), event_amount)
+        found.measured.append(Measured(part, row, quantity, len(events), event_amount, places))
+
+
+def measure_period(
+    catalog: Catalog, period: Period, usages: dict[str, list[Usage]], as_of_at: datetime
+) -> PeriodUsage:
+    """Parts and quantities of a period; usages are the customer's by profile."""
+    life = life_of(catalog, period.subscription)
+    found = PeriodUsage(parts=list_parts(catalog, life, period))
+    for part in found.parts:
+        own = usages.get(part.charge.profile_id, [])
+        measure_part(catalog, part, own, as_of_at, found)
+    return found
+
+
+def rate_period(found: PeriodUsage) -> None:
+    """Lines of what was measured in a period and not covered."""
+    for one in found.measured:
+        part = one.part
+        rated_quantity = one.billable - one.covered
+        rated = rate(
+            one.row,
+            part.charge,
+            rated_quantity,
+            one.event_count,
+            one.event_amount,
+            part.fee_factor,
+        )
         if abs(rated.amount) >= AMOUNT_LIMIT:
-            found.out_of_range |= places
+            found.out_of_range |= one.places
             continue
-        found.billed |= places
-        is_carried = profile.aggregation not in EMPTY_IS_ZERO
-        if not events and not is_carried and rated.amount == 0:
+        found.billed |= one.places
+        is_carried = part.aggregation not in EMPTY_IS_ZERO
+        if not one.event_count and not is_carried and rated.amount * part.amount_factor == 0:
             continue
-        total = half_away(rated.amount, exponent(currency))
-        if limit is not None and limit.maximum is not None:
-            total = min(total, limit.maximum - running)
-        running += total
+        factor = part.amount_factor
+        amount = rated.amount * factor
         found.lines.append(
             RatedLine(
-                charge=charge,
-                row=row,
-                quantity=quantity,
+                part=part,
+                row=one.row,
+                quantity=one.quantity,
                 rated_quantity=rated_quantity,
-                event_count=len(events),
-                amount=rated.amount,
-                total=total,
-                steps=rated.steps,
+                event_count=one.event_count,
+                amount=amount,
+                total=half_away(amount, exponent(part.period.subscription.currency)),
+                steps=tuple((name, step * factor) for name, step in rated.steps),
             )
         )
-    if limit is not None and limit.minimum is not None and limit.minimum > running:
-        top_up = limit.minimum - running
-        steps = (("minimum", top_up),)
-        found.lines.append(RatedLine(charge, None, None, None, 0, top_up, top_up, steps))
-
-
-def rate_period(
-    catalog: Catalog, period: Period, usages: list[Usage], as_of_at: datetime
-) -> PeriodUsage:
-    """All usage charges of a period, in catalogue order; usages are the customer's."""
-    found = PeriodUsage()
-    charges = [
-        charge
-        for charge in catalog.charges.get(period.subscription.plan_id, [])
-        if charge.charge_type == "usage" and charge.recorded_at <= period.period_from
-    ]
-    for charge in sorted(charges, key=lambda one: (one.position, one.charge_id.encode())):
-        rate_charge(catalog, charge, period, usages, as_of_at, found)
-    return found

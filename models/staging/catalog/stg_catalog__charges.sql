@@ -28,6 +28,11 @@ select
     pricing_model,
     cast(coalesce(allowance, '0') as {{ type_quantity() }}) as allowance,
     coalesce(flat_fee_at_zero, 'false') = 'true' as flat_fee_at_zero,
+    -- A one-time charge is billed in full, whatever the days.
+    coalesce(proration, case when charge_type = 'recurring' then 'days' else 'none' end)
+        as proration,
+    case when charge_type = 'usage' then coalesce(split, 'share') end as split,
+    coalesce(price_at, 'start') as price_at,
     tax_code,
     {{ recorded_at('recorded_at') }} as recorded_at
 from charges

@@ -25,5 +25,6 @@ select
     end as cycle_length,
     alignment,
     cast(coalesce(grace_days, '1') as integer) as grace_days,
+    cast(coalesce(trial_days, '0') as integer) as trial_days,
     {{ recorded_at('recorded_at') }} as recorded_at
 from plans

@@ -28,6 +28,9 @@ typed as (
         cast(coalesce(event_fee, '0') as {{ type_price() }}) as event_fee,
         cast(coalesce(free_amount, '0') as {{ type_quantity() }}) as free_amount,
         cast(coalesce(free_events, '0') as {{ type_count() }}) as free_events,
+        customer_id,
+        cast(coalesce(contract_month, '1') as integer) as contract_month,
+        applies_to,
         {{ recorded_at('recorded_at') }} as recorded_at
     from prices
 
@@ -41,6 +44,8 @@ select
         || chr(31) || currency
         || chr(31) || dimension_values
         || chr(31) || cast(valid_from_date as {{ type_text() }})
+        || chr(31) || coalesce(customer_id, '')
+        || chr(31) || cast(contract_month as {{ type_text() }})
         || chr(31) || cast(recorded_at as {{ type_text() }})
     ) as price_row_id,
     plan_id,
@@ -57,5 +62,8 @@ select
     event_fee,
     free_amount,
     free_events,
+    customer_id,
+    contract_month,
+    applies_to,
     recorded_at
 from typed

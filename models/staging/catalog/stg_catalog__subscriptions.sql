@@ -21,5 +21,7 @@ select
     case when length(ends_at) > 10 then {{ utc_timestamp('ends_at') }} end
         as ends_at_instant,
     cast(anchor_date as date) as anchor_date,
+    cast(prices_as_of as date) as prices_as_of_date,
+    cast(trial_days as integer) as trial_days,
     {{ recorded_at('recorded_at') }} as recorded_at
 from subscriptions

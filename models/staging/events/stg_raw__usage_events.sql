@@ -18,5 +18,6 @@ select
     {{ accepted_event_columns('usage_events') }}
 from usage_events
 where
-    coalesce(usage_events.voids_key, '') = ''
+    -- Not coalesced: the engine knows how many are null.
+    (usage_events.voids_key is null or usage_events.voids_key = '')
     and {{ is_not_excluded('usage_events', 'exclusions') }}

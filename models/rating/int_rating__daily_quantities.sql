@@ -1,0 +1,12 @@
+-- depends_on: {{ ref('build_window') }}
+-- depends_on: {{ ref('stg_catalog__meters') }}
+-- depends_on: {{ ref('stg_catalog__meter_filters') }}
+-- depends_on: {{ ref('int_metering__rollups') }}
+-- depends_on: {{ ref('int_subscriptions__periods') }}
+-- depends_on: {{ ref('int_subscriptions__zone_segments') }}
+-- depends_on: {{ ref('int_rating__alerted_periods') }}
+-- depends_on: {{ ref('int_rating__usage_routes') }}
+-- depends_on: {{ ref('int_rating__edge_usage') }}
+-- depends_on: {{ ref('int_rating__carried_usage') }}
+-- depends_on: {{ ref('int_rating__matched_rows') }}
+{{ daily_quantities() }}

@@ -1,0 +1,51 @@
+with
+
+charge_spans as (
+
+    select * from {{ ref('int_rating__charge_spans') }}
+
+),
+
+price_lists as (
+
+    select * from {{ ref('int_rating__price_lists') }}
+
+),
+
+candidates as (
+
+    select
+        charge_spans.subscription_id,
+        charge_spans.period_number,
+        charge_spans.charge_id,
+        charge_spans.phase_number,
+        price_lists.price_row_id,
+        price_lists.price_position,
+        price_lists.dimension_values,
+        price_lists.bands_text,
+        row_number() over (
+            partition by
+                charge_spans.subscription_id,
+                charge_spans.period_number,
+                charge_spans.charge_id,
+                charge_spans.phase_number,
+                price_lists.dimension_values
+            order by {{ binding_order('price_lists') }}
+        ) as recency
+    from charge_spans
+    inner join price_lists
+        on {{ binds('charge_spans', 'price_lists') }}
+
+)
+
+select
+    subscription_id,
+    period_number,
+    charge_id,
+    phase_number,
+    price_row_id,
+    price_position,
+    dimension_values,
+    bands_text
+from candidates
+where recency = 1
