@@ -71,13 +71,17 @@ def _quantity(profile, usages) -> Fraction | None:
 
 
 def expected_usage(catalog_rows, raw_rows, as_of_day: date, unit: str) -> list[tuple]:
-    """Rows of a view: the key, time zone, events, quantity. Events are placed by their bucket."""
+    """Rows of a view: the key, time zone, events, quantity. Events are placed by their bucket.
+
+    The zone is that of the last bucket with usage, what a later load voided included.
+    """
     as_of_at = datetime.combine(as_of_day, datetime.min.time()) + timedelta(days=1)
     catalog = read_catalog(catalog_rows, as_of_at)
     profiles = list(catalog.profiles.values())
     groups = defaultdict(list)
     for event in stage(raw_rows, as_of_at).events:
-        if event.voided_at is not None:
+        is_void = event.voided_at is not None
+        if is_void and event.voided_at.date() <= event.loaded_at.date():
             continue
         bucket = event.occurred_at - (event.occurred_at - datetime.min) % BUCKET
         states = catalog.customers.get(event.customer_id)
@@ -92,10 +96,12 @@ def expected_usage(catalog_rows, raw_rows, as_of_day: date, unit: str) -> list[t
                 _dimensions(usage),
                 str(start),
             )
-            groups[key].append((bucket, zone, usage))
+            groups[key].append((bucket, zone, None if is_void else usage))
     rows = []
     for key, placed in groups.items():
-        usages = [usage for *_, usage in placed]
+        usages = [usage for *_, usage in placed if usage is not None]
+        if not usages:
+            continue
         quantity = _quantity(usages[0].profile, usages)
         zone = max(placed, key=lambda one: one[0])[1]
         rows.append((*key, zone, len(usages), None if quantity is None else fixed(quantity, 10)))

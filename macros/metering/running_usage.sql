@@ -121,14 +121,16 @@
             usage_date,
             event_count,
             amount_sum,
-            case meter_profile
-                when '' then null
-                {%- for profile in profiles %}
-                when {{ text_literal(profile["meter_profile"]) }}
-                    then cast({{ profile["aggregation"]["quantity"] }} as {{ type_integral() }})
-                {%- endfor %}
-                else cast(null as {{ type_integral() }})
-            end as quantity
+            cast(
+                case meter_profile
+                    when '' then null
+                    {%- for profile in profiles %}
+                    when {{ text_literal(profile["meter_profile"]) }}
+                        then cast({{ profile["aggregation"]["quantity"] }} as {{ type_integral() }})
+                    {%- endfor %}
+                    else cast(null as {{ type_integral() }})
+                end as {{ type_integral() }}
+            ) as quantity
         from valued_days
 
     )
