@@ -149,6 +149,30 @@ class Source:
             raise UserError(f"no such catalogue folder: {self.folder}")
         return check_catalog(self.folder, project)
 
+    def read(self, warehouse: Warehouse) -> Catalog:
+        """The rows as they stand. Raises UserError when tables cannot be read."""
+        if self.schema:
+            from orchestration.catalog_tables import read_tables
+
+            return read_tables(warehouse, self.schema)
+        return read_catalog(self.folder)
+
+    def check_archive(self, target: str | None = None) -> list[Fault]:
+        """Where it is no longer what the closes of the target's warehouse were made from."""
+        from orchestration.archive import archive_faults
+        from orchestration.warehouse import connect, has_warehouse
+
+        if not has_warehouse(target):
+            return []
+        with connect(target, read_only=True) as warehouse:
+            catalog = self.read(warehouse)
+            faults = archive_faults(catalog, warehouse)
+        if not self.schema:
+            return faults
+        from orchestration.catalog_tables import name_tables
+
+        return name_tables(faults, catalog, self.schema)
+
     def __str__(self) -> str:
         return f"the tables of {self.schema}" if self.schema else str(self.folder)
 

@@ -10,6 +10,8 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
 
 from orchestration.dbt_commands import Window, read_day
 from orchestration.errors import UserError
@@ -61,15 +63,28 @@ def run_build(arguments: argparse.Namespace) -> int:
         raise UserError(str(fault)) from None
     project = find_project()
     source = choose_source(arguments, project)
-    faults = source.check(arguments.target)
+    faults = source.check(arguments.target) or source.check_archive(arguments.target)
     for fault in faults:
         print(fault, file=sys.stderr)
     if faults:
         count = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}"
         print(f"tally: the catalogue has {count}; nothing was built", file=sys.stderr)
         return 1
+    if window.through_day is None:
+        # A day that is named is said to be over; the running one is not.
+        window = replace(window, open_day=find_open_day(arguments.target))
     print(build_from(source, project, arguments.target, window, arguments.full))
     return 0
+
+
+def find_open_day(target: str | None) -> date | None:
+    from orchestration.ledger import open_day
+    from orchestration.warehouse import connect, has_warehouse
+
+    if not has_warehouse(target):
+        return None
+    with connect(target, read_only=True) as warehouse:
+        return open_day(warehouse)
 
 
 def run_invoice(arguments: argparse.Namespace) -> int:
@@ -84,6 +99,12 @@ def run_explain(arguments: argparse.Namespace) -> int:
     return run_explain(arguments)
 
 
+def run_verify(arguments: argparse.Namespace) -> int:
+    from orchestration.verification import run_verify
+
+    return run_verify(arguments)
+
+
 def run_demo(arguments: argparse.Namespace) -> int:
     from orchestration.demonstration import run_demo
 
@@ -96,7 +117,7 @@ def _add_build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace]
         dest="through_day",
         type=_day,
         metavar="DAY",
-        help="the last load day to build (default: the last one landed)",
+        help="the last load day to build, which is then over (default: the last one landed)",
     )
     parser.add_argument(
         "--from",
@@ -127,6 +148,11 @@ def _add_explain(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespac
     return run_explain
 
 
+def _add_verify(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    return run_verify
+
+
 def _add_land(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     from orchestration.landing import add_land_arguments, run_land
 
@@ -150,6 +176,7 @@ COMMANDS = {
     "build": ("make invoices from what has been landed", _add_build),
     "invoice": ("show an invoice", _add_invoice),
     "explain": ("trace an invoice line to its steps, days and events", _add_explain),
+    "verify": ("check that nothing that was closed has been altered", _add_verify),
     "demo": ("land and build three months of an AI API business", _add_demo),
 }
 

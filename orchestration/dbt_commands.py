@@ -15,10 +15,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Window:
-    """Load days of one build, both ends included; a missing end is decided from the data."""
+    """Load days of one build, both ends included; a missing end is decided from the data.
+
+    `open_day` is a day that is not over: it and later ones are built and not closed.
+    """
 
     from_day: date | None = None
     through_day: date | None = None
+    open_day: date | None = None
 
     def __post_init__(self) -> None:
         if self.from_day and self.through_day and self.from_day > self.through_day:
@@ -52,6 +56,8 @@ def project_variables(
         variables["from_day"] = window.from_day.isoformat()
     if window.through_day:
         variables["through_day"] = window.through_day.isoformat()
+    if window.open_day:
+        variables["open_day"] = window.open_day.isoformat()
     if full:
         variables["full"] = True
     if catalog_schema is not None:

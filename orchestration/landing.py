@@ -23,6 +23,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.csv
 
+from orchestration.ledger import sealed_until
 from orchestration.mapping import (
     DEFAULT_MAPPING,
     Mapping,
@@ -102,6 +103,10 @@ class LandingResult:
 
 class StrictError(Exception):
     """--strict: the file has a row that staging would reject."""
+
+
+class SealedError(Exception):
+    """The load day has been closed: what is known of it is known for good."""
 
 
 def raw_table(name: str, schema_prefix: str = "") -> str:
@@ -225,6 +230,7 @@ class _Lander:
         self.strict = strict
         self.events = raw_table("usage_events", schema_prefix)
         self.loads = raw_table("loads", schema_prefix)
+        self.sealed_until = sealed_until(warehouse, schema_prefix)
         self.future_tolerance_minutes = future_tolerance_minutes
         self.stream: RecordStream | None = None
         if warehouse.kind == "duckdb":
@@ -242,7 +248,7 @@ class _Lander:
         self.stream = None
         try:
             self._land(result)
-        except (FileError, MappingError, StrictError) as error:
+        except (FileError, MappingError, SealedError, StrictError) as error:
             result.error = str(error)
         except OSError as error:
             result.error = error.strerror or one_line(error)
@@ -271,6 +277,11 @@ class _Lander:
         # Seen before the file is read, and again inside the transaction under a lock.
         if self._is_landed(load_id, result):
             return
+        if self.loaded_at < self.sealed_until:
+            raise SealedError(
+                f"{self.loaded_at:%Y-%m-%d} is closed: expected a load time from"
+                f" {self.sealed_until:%Y-%m-%dT%H:%M:%SZ} on; nothing landed"
+            )
         shape = self._shape(result.file, form, compression, content_hash)
         if self.strict:
             self._check_strictly(result.file, form, compression, content_hash, shape)

@@ -142,6 +142,16 @@ def connect(
     )
 
 
+def has_warehouse(
+    target: str | None = None, profiles_dir: str | os.PathLike[str] | None = None
+) -> bool:
+    """Whether the target's warehouse is there: a file that no build or landing has made is not."""
+    credentials = load_credentials(target, profiles_dir)
+    if credentials.type != "duckdb" or credentials.path == ":memory:" or "://" in credentials.path:
+        return credentials.type != "duckdb"
+    return (PROJECT_DIR / credentials.path).is_file()
+
+
 def _connect_duckdb(credentials: Any, read_only: bool) -> Warehouse:
     import duckdb
 

@@ -7,7 +7,7 @@
     {%- set relation = ref("build_window") -%}
     {%- set names = [
         "from_day", "through_day", "deliveries_from_day", "as_of_day", "as_of_at", "close_at",
-        "open_from",
+        "open_from", "sealed_until", "has_new_inputs",
     ] -%}
     {%- set window = {} -%}
     {%- for name in names -%} {%- do window.update({name: "1970-01-01"}) -%} {%- endfor -%}
@@ -53,14 +53,24 @@
     cast('{{ build_window()["open_from"] }}' as {{ type_timestamp() }})
 {%- endmacro %}
 
-{# Whether the run computes every period again (a new house, or an input other than events changed). #}
+{# Midnight before which every load day was sealed when the run began. #}
+{% macro sealed_until() -%}
+    cast('{{ build_window()["sealed_until"] }}' as {{ type_timestamp() }})
+{%- endmacro %}
+
+{# Whether the run computes every period again (a new house, or one built in full). #}
 {% macro everything_is_open() -%}
     {{ return((build_window()["open_from"] | string)[:4] == "1900") }}
 {%- endmacro %}
 
+{# Whether an input other than events changed since the run before. #}
+{% macro has_new_inputs() -%}
+    {{ return((build_window()["has_new_inputs"] | string) == "True") }}
+{%- endmacro %}
+
 {# The load days whose unbilled usage the run finds again; see get_incremental_replace_window_sql. #}
 {% macro in_unbilled_window(load_day) -%}
-    {%- if everything_is_open() -%}
+    {%- if everything_is_open() or has_new_inputs() -%}
         true
     {%- else -%}
         {{ load_day }} >= cast(

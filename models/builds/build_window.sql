@@ -1,6 +1,13 @@
 -- One row: what this run builds. Made first; every other model takes its window from here.
 {% set last_built_day = last_built_day() %}
+{{ stop_at_what_was_sealed() }}
 with
+
+seals as (
+
+    select max(sealed_until) as sealed_until from {{ source('ledger', 'seals') }}
+
+),
 
 usage_events as (
 
@@ -61,7 +68,11 @@ through as (
             asked.through_day,
             greatest(
                 (select max(landed_days.load_day) from landed_days),
-                (select max(earlier_state.as_of_day) from earlier_state)
+                (select max(earlier_state.as_of_day) from earlier_state),
+                (
+                    select cast(max(seals.sealed_until) - interval '1 day' as date)
+                    from seals
+                )
             ),
             asked.from_day,
             cast('1970-01-01' as date)
@@ -96,9 +107,11 @@ days as (
             through.through_day
         ) as from_day,
         through.through_day,
+        -- Nothing that was known is forgotten, least of all what was sealed.
         greatest(
             through.through_day,
-            (select max(earlier_state.as_of_day) from earlier_state)
+            (select max(earlier_state.as_of_day) from earlier_state),
+            (select cast(max(seals.sealed_until) - interval '1 day' as date) from seals)
         ) as as_of_day
     from through
 
@@ -131,11 +144,7 @@ hashed as (
 
     select
         md5(
-            {%- for name in [
-                'customers', 'products', 'plans', 'charges', 'charge_limits', 'prices', 'meters',
-                'meter_filters', 'subscriptions', 'subscription_changes', 'plan_migrations',
-                'allowances', 'commitments', 'discounts', 'entitlements', 'alerts'
-            ] %}
+            {%- for name in billing_tables() %}
             {{ relation_hash(
                 ref('stg_catalog__' ~ name),
                 'recorded_at < cast((select days.as_of_day from days) as '
@@ -157,21 +166,27 @@ window_row as (
         least(days.from_day, unread_days.load_day) as deliveries_from_day,
         days.as_of_day,
         cast(days.as_of_day as {{ type_timestamp() }}) + interval '1 day' as as_of_at,
-        least(
-            cast(days.as_of_day as {{ type_timestamp() }}) + interval '1 day',
-            cast(missing_days.load_day as {{ type_timestamp() }})
+        greatest(
+            least(
+                cast(days.as_of_day as {{ type_timestamp() }}) + interval '1 day',
+                cast(missing_days.load_day as {{ type_timestamp() }}),
+                cast({{ day_var('open_day') }} as {{ type_timestamp() }})
+            ),
+            seals.sealed_until
         ) as close_at,
-        case
-            when
-                (select min(earlier_state.inputs_hash) from earlier_state) = hashed.inputs_hash
-                then least(
-                    cast(days.from_day as {{ type_timestamp() }}),
-                    (select min(earlier_state.close_at) from earlier_state)
-                )
-            else cast('1900-01-01' as {{ type_timestamp() }})
-        end as open_from,
+        coalesce(
+            (select min(earlier_state.close_at) from earlier_state),
+            cast('1900-01-01' as {{ type_timestamp() }})
+        ) as open_from,
+        coalesce(seals.sealed_until, cast('1900-01-01' as {{ type_timestamp() }}))
+            as sealed_until,
+        coalesce(
+            (select min(earlier_state.inputs_hash) from earlier_state) <> hashed.inputs_hash,
+            true
+        ) as has_new_inputs,
         hashed.inputs_hash
     from days
+    cross join seals
     cross join unread_days
     cross join missing_days
     cross join hashed
@@ -186,5 +201,7 @@ select
     as_of_at,
     close_at,
     open_from,
+    sealed_until,
+    has_new_inputs,
     inputs_hash
 from window_row

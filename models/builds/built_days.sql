@@ -6,17 +6,9 @@
     )
 }}
 -- Written when everything else of the run stands: a day without a row here is built again.
+-- depends_on: {{ ref('int_invoicing__seal') }}
 -- depends_on: {{ ref('invoices') }}
 -- depends_on: {{ ref('invoice_lines') }}
--- depends_on: {{ ref('line_discounts') }}
--- depends_on: {{ ref('rating_steps') }}
--- depends_on: {{ ref('allowance_balances') }}
--- depends_on: {{ ref('int_rating__allowance_lots') }}
--- depends_on: {{ ref('entitlement_usage') }}
--- depends_on: {{ ref('usage_alerts') }}
--- depends_on: {{ ref('int_rating__unbilled_events') }}
--- depends_on: {{ ref('int_metering__built_profiles') }}
--- depends_on: {{ ref('rejected_events') }}
 with
 
 load_counts as (

@@ -1,0 +1,32 @@
+{#
+    Post-hooks of int_invoicing__seal: the run's closes into the ledger, in the transaction of the
+    model, all or nothing. The seal goes last, and what it covers is not posted again: a run that was
+    killed before it posts everything when it is run again, one that was killed after it nothing.
+#}
+{% macro post_to_ledger() -%}
+    {%- set ledger = ledger_schema() -%}
+    {%- set lines = column_names(ledger_line_columns()) -%}
+    {%- set documents = column_names(ledger_document_columns()) ~ ", content_hash" -%}
+    {%- set closes = "billing_entity, close_number, cutoff_at, document_count, "
+        ~ "last_sequence_number, documents_hash, previous_hash, close_hash" -%}
+    {%- set days = "load_day, landed_count, digest_1, digest_2, digest_3, digest_4" -%}
+    {%- set rows = "table_name, row_hash, row_text, sealed_until" -%}
+    insert into {{ ledger }}.lines ({{ lines }})
+    select {{ lines }} from {{ ref("int_invoicing__document_lines") }}
+    where cutoff_at > {{ sealed_until_now() }} and cutoff_at <= {{ close_at() }};
+    insert into {{ ledger }}.documents ({{ documents }})
+    select {{ documents }} from {{ ref("int_invoicing__closed_documents") }}
+    where cutoff_at > {{ sealed_until_now() }};
+    insert into {{ ledger }}.closes ({{ closes }})
+    select {{ closes }} from {{ ref("int_invoicing__closes") }}
+    where cutoff_at > {{ sealed_until_now() }};
+    insert into {{ ledger }}.sealed_days ({{ days }})
+    select {{ days }} from {{ ref("int_invoicing__sealed_days") }}
+    where sealed_until > {{ sealed_until_now() }};
+    insert into {{ ledger }}.catalog_rows ({{ rows }})
+    select {{ rows }} from {{ ref("int_invoicing__sealed_catalog_rows") }}
+    where sealed_until > {{ sealed_until_now() }};
+    insert into {{ ledger }}.seals (sealed_until, rules_version)
+    select sealed_until, rules_version from {{ this }}
+    where sealed_until > {{ sealed_until_now() }};
+{%- endmacro %}

@@ -1,0 +1,29 @@
+{{ config(post_hook=["{{ post_to_ledger() }}"]) }}
+-- What the run closes goes into the ledger here, last of all and at once; see post_to_ledger.
+-- depends_on: {{ ref('int_invoicing__document_lines') }}
+-- depends_on: {{ ref('int_invoicing__closed_documents') }}
+-- depends_on: {{ ref('int_invoicing__closes') }}
+-- depends_on: {{ ref('int_invoicing__sealed_days') }}
+-- depends_on: {{ ref('int_invoicing__sealed_catalog_rows') }}
+-- depends_on: {{ ref('line_discounts') }}
+-- depends_on: {{ ref('rating_steps') }}
+-- depends_on: {{ ref('allowance_balances') }}
+-- depends_on: {{ ref('entitlement_usage') }}
+-- depends_on: {{ ref('usage_alerts') }}
+-- depends_on: {{ ref('int_rating__allowance_lots') }}
+-- depends_on: {{ ref('int_rating__unbilled_events') }}
+-- depends_on: {{ ref('int_metering__built_profiles') }}
+-- depends_on: {{ ref('rejected_events') }}
+with
+
+build_window as (
+
+    select * from {{ ref('build_window') }}
+
+)
+
+select
+    close_at as sealed_until,
+    cast({{ var('rules_version') }} as integer) as rules_version
+from build_window
+where close_at > sealed_until

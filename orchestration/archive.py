@@ -1,0 +1,92 @@
+"""The archive of the catalogue: the rows that closed documents were made from must stay.
+
+A row that a close has seen is taken back by a later row, never altered or deleted, and a row
+that is new says so: its recorded_at is not before what is sealed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from orchestration.catalog_fields import read_instant
+from orchestration.catalog_files import COLUMNS, Catalog, Fault, Row
+from orchestration.ledger import has_ledger, ledger_table, sealed_until
+from orchestration.warehouse import Warehouse
+
+SEPARATOR = "\x1f"
+STANDS = "as a close has seen it: add a later row instead"
+
+
+def row_text(row: Row) -> str:
+    """What a row says, as the archive keeps it: `column=value` of what is not blank."""
+    return SEPARATOR.join(f"{name}={row[name]}" for name in COLUMNS[row.file] if row[name])
+
+
+def read_text(text: str) -> dict[str, str]:
+    """The values of an archived row by column."""
+    return dict(part.split("=", 1) for part in text.split(SEPARATOR) if part)
+
+
+def archive_faults(catalog: Catalog, warehouse: Warehouse, schema_prefix: str = "") -> list[Fault]:
+    """Where `catalog` is no longer what the closes of `warehouse` were made from.
+
+    A file and line for each row that was altered or that claims to be older than it is, a file
+    for each that is gone.
+    """
+    if not has_ledger(warehouse, schema_prefix):
+        return []
+    midnight = sealed_until(warehouse, schema_prefix)
+    _, archived = warehouse.query(
+        f"select table_name, row_text from {ledger_table('catalog_rows', schema_prefix)}"
+    )
+    faults: list[Fault] = []
+    for name in COLUMNS:
+        texts = {text for table, text in archived if table == name}
+        faults += _table_faults(name, catalog[name], texts, midnight)
+    return faults
+
+
+def _table_faults(
+    name: str, rows: Iterable[Row], archived: set[str], midnight: datetime
+) -> Iterable[Fault]:
+    found = {row_text(row): row for row in rows}
+    gone = sorted(archived - found.keys())
+    new = [
+        row for text, row in found.items() if text not in archived and _recorded_at(row) < midnight
+    ]
+    file = f"{name}.csv"
+    for text in gone:
+        before = read_text(text)
+        row = _nearest(before, new)
+        if row is None:
+            key = ", ".join(list(before.values())[:3])
+            yield Fault(file, 0, "", None, f"the row of {key} {STANDS}")
+            continue
+        new.remove(row)
+        column = next(c for c in COLUMNS[name] if row[c] != before.get(c, ""))
+        was = f'"{before[column]}"' if before.get(column) else "a blank"
+        yield Fault(file, row.line, column, row[column], f"{was} {STANDS}")
+    for row in new:
+        expected = f"an instant from {midnight:%Y-%m-%dT%H:%M:%SZ} on, until which all is sealed"
+        yield Fault(file, row.line, "recorded_at", row["recorded_at"], expected)
+
+
+def _recorded_at(row: Row) -> datetime:
+    known = read_instant(row["recorded_at"])
+    return known.replace(tzinfo=None) if known else datetime.min
+
+
+def _nearest(before: dict[str, str], rows: list[Row]) -> Row | None:
+    """The row that `before` became: the one that differs least, if it does in two columns at most.
+
+    Its first column, which says whose or which it is, must be the same.
+    """
+    first = next(iter(before), "")
+    alike = [
+        (sum(row[column] != before.get(column, "") for column in COLUMNS[row.file]), place, row)
+        for place, row in enumerate(rows)
+        if row[first] == before[first]
+    ]
+    nearest = min(alike, default=None)
+    return nearest[2] if nearest and nearest[0] <= 2 else None
