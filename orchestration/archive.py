@@ -43,7 +43,8 @@ def archive_faults(catalog: Catalog, warehouse: Warehouse, schema_prefix: str = 
     faults: list[Fault] = []
     for name in COLUMNS:
         texts = {text for table, text in archived if table == name}
-        faults += _table_faults(name, catalog[name], texts, midnight)
+        found = _table_faults(name, catalog[name], texts, midnight)
+        faults += sorted(found, key=lambda fault: fault.line)
     return faults
 
 

@@ -21,8 +21,7 @@ def has_ledger(warehouse: Warehouse, schema_prefix: str = "") -> bool:
 
 def _has_table(warehouse: Warehouse, schema: str, name: str) -> bool:
     _, rows = warehouse.query(
-        "select count(*) from information_schema.tables"
-        " where table_schema = ? and table_name = ?",
+        "select count(*) from information_schema.tables where table_schema = ? and table_name = ?",
         [schema, name],
     )
     return rows[0][0] > 0

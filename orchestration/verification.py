@@ -137,7 +137,7 @@ class Verification:
 
     def find_altered_days(self) -> Iterator[str]:
         """Sealed load days whose raw rows are not those that were sealed."""
-        names, days = self._rows("sealed_days", "load_day")
+        _, days = self._rows("sealed_days", "load_day")
         self.counts["sealed days"] = len(days)
         midnight = sealed_until(self.warehouse, self.prefix)
         sealed = {day[0]: tuple(int(number) for number in day[1:]) for day in days}

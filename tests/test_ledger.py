@@ -197,7 +197,7 @@ def _with_a_late_recorded_at(header, rows):
 @pytest.mark.parametrize(
     ("name", "change", "found"),
     [
-        ("prices", _with_another_price, 'prices.csv:5: unit_price: found "0.0126", expected'),
+        ("prices", _with_another_price, 'prices.csv:11: unit_price: found "0.0126", expected'),
         ("prices", _without_the_last, "prices.csv: found nothing, expected the row of hybrid"),
         (
             "customers",
@@ -227,7 +227,7 @@ def test_a_build_stops_at_an_altered_catalogue(in_steps, tmp_path, engine):
     altered = _altered(house.catalog, tmp_path / "catalog", "prices", _with_another_price)
     done = house.run("build", "--catalog", str(altered), with_catalog=False)
     assert done.returncode == 1
-    assert "prices.csv:5: unit_price" in done.stderr
+    assert "prices.csv:11: unit_price" in done.stderr
     assert "nothing was built" in done.stderr
     assert _export(house) == before
 
