@@ -11,7 +11,7 @@ from datetime import datetime
 
 from orchestration.catalog_fields import read_instant
 from orchestration.catalog_files import COLUMNS, Catalog, Fault, Row
-from orchestration.ledger import has_ledger, ledger_table, sealed_until
+from orchestration.ledger import BEGINNING, ledger_table, sealed_until
 from orchestration.warehouse import Warehouse
 
 SEPARATOR = "\x1f"
@@ -34,9 +34,9 @@ def archive_faults(catalog: Catalog, warehouse: Warehouse, schema_prefix: str = 
     A file and line for each row that was altered or that claims to be older than it is, a file
     for each that is gone.
     """
-    if not has_ledger(warehouse, schema_prefix):
-        return []
     midnight = sealed_until(warehouse, schema_prefix)
+    if midnight == BEGINNING:
+        return []
     _, archived = warehouse.query(
         f"select table_name, row_text from {ledger_table('catalog_rows', schema_prefix)}"
     )

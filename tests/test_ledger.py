@@ -347,3 +347,27 @@ def test_a_past_day_is_over(closed_file):
         inside = datetime(2026, 2, 5, 12, tzinfo=UTC)
         assert open_day(warehouse, inside) == inside.date()
         assert open_day(warehouse, inside + timedelta(days=1)) is None
+
+
+def test_before_the_first_document_everything_may_be_put_right(house, tmp_path):
+    """No document closed: a price is edited, usage of a past day comes in, nothing is sealed."""
+    catalog = {
+        name: [row for row in rows if row.get("charge_id") not in ("base_fee", "setup_fee")]
+        for name, rows in scenario.catalog().items()
+    }
+    rows = scenario.rows()
+    first, second = (
+        [row for row in rows if row["loaded_at"].day % 2 == odd and row["loaded_at"].month == 1]
+        for odd in (0, 1)
+    )
+    built = house("duckdb", catalog, first)
+    built.build("--through", "2026-01-31")
+    assert all(not rows for rows in _export(built).values())
+    built.insert(second)
+    built.catalog = _altered(built.catalog, tmp_path / "catalog", "prices", _with_another_price)
+    built.build("--through", "2026-01-31").build("--through", "2026-02-03")
+    assert built.query("select max(sealed_until) from ledger.seals") == [(datetime(2026, 2, 4),)]
+    at_once = house("duckdb", built.catalog, [*first, *second])
+    at_once.build("--through", "2026-02-03")
+    assert _export(built) == _export(at_once)
+    assert len(_export(built)["ledger.documents"]) > 0

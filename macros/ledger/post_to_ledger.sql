@@ -30,3 +30,13 @@
     select sealed_until, rules_version from {{ this }}
     where sealed_until > {{ sealed_until_now() }};
 {%- endmacro %}
+
+{#
+    Whether the run seals: once a document has closed, each run that passes a midnight does. Before
+    that nothing was sent to anybody, and days and catalogue may still be put right.
+#}
+{% macro run_seals() -%}
+    {%- if (build_window()["sealed_until"] | string)[:4] != "1900" -%} {{ return("true") }}
+    {%- endif -%}
+    {{ return(has_rows(ref("int_invoicing__closed_documents")) | lower) }}
+{%- endmacro %}

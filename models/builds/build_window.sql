@@ -174,10 +174,23 @@ window_row as (
             ),
             seals.sealed_until
         ) as close_at,
-        coalesce(
-            (select min(earlier_state.close_at) from earlier_state),
-            cast('1900-01-01' as {{ type_timestamp() }})
-        ) as open_from,
+        -- What is sealed is closed for good; what is not is computed again where usage or the
+        -- catalogue changed.
+        case
+            when not exists (select 1 from earlier_state)
+                then cast('1900-01-01' as {{ type_timestamp() }})
+            when (select min(earlier_state.inputs_hash) from earlier_state) <> hashed.inputs_hash
+                then coalesce(
+                    seals.sealed_until, cast('1900-01-01' as {{ type_timestamp() }})
+                )
+            else greatest(
+                seals.sealed_until,
+                least(
+                    cast(days.from_day as {{ type_timestamp() }}),
+                    (select min(earlier_state.close_at) from earlier_state)
+                )
+            )
+        end as open_from,
         coalesce(seals.sealed_until, cast('1900-01-01' as {{ type_timestamp() }}))
             as sealed_until,
         coalesce(

@@ -18,8 +18,8 @@ document_lines as (
 line_hashes as (
 
     select
-        invoice_id,
-        line_number,
+        document_lines.invoice_id,
+        document_lines.line_number,
         {{ text_digest(content_text(ledger_line_columns(), 'document_lines')) }} as line_hash
     from document_lines
 
@@ -38,14 +38,33 @@ hashed_lines as (
 header_texts as (
 
     select
-        invoice_id,
+        documents.invoice_id,
         {{ content_text(ledger_document_columns(), 'documents') }} as header_text
     from documents
 
 )
 
 select
-    documents.*,
+    documents.invoice_id,
+    documents.invoice_number,
+    documents.sequence_number,
+    documents.document_kind,
+    documents.billing_entity,
+    documents.customer_id,
+    documents.customer_name,
+    documents.subscription_id,
+    documents.plan_id,
+    documents.period_number,
+    documents.currency,
+    documents.period_from,
+    documents.period_to,
+    documents.period_from_date,
+    documents.period_to_date,
+    documents.invoice_date,
+    documents.cutoff_at,
+    documents.line_count,
+    documents.invoice_total,
+    documents.rules_version,
     {{ text_digest(
         "header_texts.header_text || chr(31) || 'lines=' || hashed_lines.line_hashes"
     ) }} as content_hash

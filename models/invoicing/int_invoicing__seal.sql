@@ -26,4 +26,6 @@ select
     close_at as sealed_until,
     cast({{ var('rules_version') }} as integer) as rules_version
 from build_window
-where close_at > sealed_until
+where
+    close_at > sealed_until
+    and {{ run_seals() }}

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('int_invoicing__closed_documents') }}
 -- The rows of the catalogue that the run's closes can see and no earlier one has archived.
 with
 
@@ -34,3 +35,4 @@ where
     archived.row_hash is null
     and catalog_rows.recorded_at < build_window.close_at
     and build_window.close_at > build_window.sealed_until
+    and {{ run_seals() }}

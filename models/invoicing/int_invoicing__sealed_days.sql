@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('int_invoicing__closed_documents') }}
 -- The load days that the run seals, with count and digests of their raw rows.
 with
 
@@ -22,6 +23,7 @@ row_digests as (
     where
         usage_events.loaded_at >= {{ sealed_until() }}
         and usage_events.loaded_at < {{ close_at() }}
+        and {{ run_seals() }}
 
 )
 
@@ -29,10 +31,14 @@ select
     row_digests.load_day,
     max(build_window.close_at) as sealed_until,
     count(*) as landed_count,
-    {%- for place in range(4) %}
-    cast(sum({{ digest_number('row_digests.row_digest', place) }}) as decimal(38, 0))
-        as digest_{{ place + 1 }}{{ "," if not loop.last }}
-    {%- endfor %}
+    cast(sum({{ digest_number('row_digests.row_digest', 0) }}) as decimal(38, 0))
+        as digest_1,
+    cast(sum({{ digest_number('row_digests.row_digest', 1) }}) as decimal(38, 0))
+        as digest_2,
+    cast(sum({{ digest_number('row_digests.row_digest', 2) }}) as decimal(38, 0))
+        as digest_3,
+    cast(sum({{ digest_number('row_digests.row_digest', 3) }}) as decimal(38, 0))
+        as digest_4
 from row_digests
 cross join build_window
 group by row_digests.load_day
