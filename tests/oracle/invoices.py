@@ -219,12 +219,16 @@ def write_invoice(subscription: Subscription, document: Document, drafts: list[D
 
 
 def number_invoices(invoices: list[Invoice]) -> None:
-    """Gapless numbers per billing entity: by cutoff, customer, subscription, period start."""
+    """Gapless numbers per billing entity: by cutoff, kind, customer, subscription, period start.
+
+    Of one cutoff, documents below zero (credit notes) come after the invoices.
+    """
     counts: dict[str, int] = {}
     finals = [invoice for invoice in invoices if invoice.status == "final"]
     finals.sort(
         key=lambda invoice: (
             invoice.cutoff,
+            invoice.total.startswith("-"),
             invoice.customer_id.encode(),
             invoice.subscription_id.encode(),
             invoice.period_start,
