@@ -64,6 +64,9 @@
         ("rated_line_id", type_text()),
         ("rules_version", "integer"),
         ("cutoff_at", type_timestamp()),
+        ("adjusts_invoice_id", type_text()),
+        ("adjusts_line_id", type_text()),
+        ("adjusts_rated_line_id", type_text()),
     ]) }}
 {%- endmacro %}
 

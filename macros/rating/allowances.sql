@@ -40,6 +40,7 @@
     select
         subscription_id,
         allowance_id,
+        state_number,
         step_number,
         carried_in,
         available_quantity,
@@ -85,6 +86,7 @@
                     select
                         steps.subscription_id,
                         steps.allowance_id,
+                        steps.state_number,
                         steps.step_number,
                         steps.own_quantity,
                         steps.billable_quantity,
@@ -105,6 +107,7 @@
                         on
                             walk.subscription_id = steps.subscription_id
                             and walk.allowance_id = steps.allowance_id
+                            and walk.state_number = steps.state_number
                             and steps.step_number = walk.step_number + 1
                 ) as offered
             ) as available
@@ -139,8 +142,12 @@
 
         select
             allowance_steps.*,
+            {{ state_number('allowance_steps.period_number') }} as state_number,
             row_number() over (
-                partition by allowance_steps.subscription_id, allowance_steps.allowance_id
+                partition by
+                    allowance_steps.subscription_id,
+                    allowance_steps.allowance_id,
+                    {{ state_number('allowance_steps.period_number') }}
                 order by allowance_steps.period_number, allowance_steps.part_from
             ) as step_number
         from allowance_steps
@@ -188,6 +195,7 @@
         select
             steps.subscription_id,
             steps.allowance_id,
+            steps.state_number,
             cast(0 as bigint) as step_number,
             cast(0 as {{ type_integral() }}) as carried_in,
             cast(0 as {{ type_integral() }}) as available_quantity,
@@ -204,11 +212,13 @@
             on
                 steps.subscription_id = left_lots.subscription_id
                 and steps.allowance_id = left_lots.allowance_id
+                and steps.state_number = 0
                 and left_lots.recency = 1
         where steps.step_number = 1
         group by
             steps.subscription_id,
-            steps.allowance_id
+            steps.allowance_id,
+            steps.state_number
 
         union all
 
@@ -227,7 +237,8 @@
                 partition by
                     allowance_steps.customer_id,
                     allowance_steps.allowance_id,
-                    allowance_steps.cycle_from_date
+                    allowance_steps.cycle_from_date,
+                    {{ state_number('allowance_steps.period_number') }}
                 order by
                     allowance_steps.starts_at,
                     {{ binary_order('allowance_steps.subscription_id') }},
@@ -242,7 +253,8 @@
                 partition by
                     allowance_steps.customer_id,
                     allowance_steps.allowance_id,
-                    allowance_steps.cycle_from_date
+                    allowance_steps.cycle_from_date,
+                    {{ state_number('allowance_steps.period_number') }}
             )
 
     ),
@@ -281,6 +293,7 @@
             on
                 walk.subscription_id = steps.subscription_id
                 and walk.allowance_id = steps.allowance_id
+                and walk.state_number = steps.state_number
                 and walk.step_number = steps.step_number
 
         union all
@@ -358,6 +371,7 @@
     from {{ ref("int_rating__allowance_draws") }} as draws
     where
         not draws.is_pooled
+        and {{ is_first_rating('draws.period_number') }}
         {%- if age > 1 %}
         and draws.through_{{ age }}{{ " > draws.through_" ~ (age + 1) if age < ages else " > 0" }}
         {%- endif %}

@@ -3,10 +3,11 @@
     `spans` with int_rating__price_lists, and the order in which of several the first one wins.
 
     spans: plan_id, charge_id, currency, customer_id, price_day (local date), price_at_instant,
-    is_pinned, contract_month, cutoff_at. Source: DESIGN, Plans; a price recorded after the stretch
+    is_pinned, contract_month, and `closed_at`, the column with the cutoff that it was first closed at
+    (a closed period that is rated again has a later one). Source: DESIGN, Plans; a price recorded after the stretch
     began binds it only by its applies_to.
 #}
-{% macro binds(spans, price_lists) -%}
+{% macro binds(spans, price_lists, closed_at="cutoff_at") -%}
     {{ spans }}.plan_id = {{ price_lists }}.plan_id
     and {{ spans }}.charge_id = {{ price_lists }}.charge_id
     and {{ spans }}.currency = {{ price_lists }}.currency
@@ -18,7 +19,7 @@
         or {{ spans }}.price_at_instant >= {{ price_lists }}.recorded_at
         or (
             {{ price_lists }}.applies_to = 'open'
-            and {{ spans }}.cutoff_at > {{ price_lists }}.recorded_at
+            and {{ spans }}.{{ closed_at }} > {{ price_lists }}.recorded_at
         )
         or {{ price_lists }}.applies_to = 'closed'
     )

@@ -30,6 +30,7 @@
     from {{ relation }}
     where
         cutoff_at <= {{ open_from() }}
+        and {{ is_first_rating('invoice_number_in_subscription') }}
         and {{ condition }}
         {%- endif %}
 {%- endmacro %}

@@ -20,7 +20,7 @@
 
 {#
     The discounts of these levels that apply to each of `lines`, and in which pass: a select over the
-    CTEs build_window, periods, discounted_plans and `lines` (what is left of each in left_total).
+    CTEs build_window, periods, reopened_periods, discounted_plans and `lines` (what is left of each in left_total).
     The discounts that meet on an invoice are numbered without gaps, so that there are no more passes
     than discounts that meet; one that is used up over invoices has the same number on all of them.
     `scope` is what a discount acts on as one: an expression over `lines`, '' for the whole invoice.
@@ -52,7 +52,10 @@ matched as (
         discounted_plans.amount,
         discounted_plans.total_amount,
         max(case when discounted_plans.total_amount is null then 0 else 1 end) over (
-            partition by {{ lines }}.subscription_id, {{ scope }}
+            partition by
+                {{ lines }}.subscription_id,
+                {{ scope }},
+                {{ state_number(lines ~ '.invoice_number_in_subscription') }}
         ) as spans_invoices
     from {{ lines }}
     cross join build_window
@@ -64,8 +67,12 @@ matched as (
     left join periods as periods_before
         on
             {{ lines }}.subscription_id = periods_before.subscription_id
-            and {{ lines }}.period_number - discounted_plans.periods
+            and {{ own_number(lines ~ '.period_number') }} - discounted_plans.periods
             = periods_before.period_number
+    left join reopened_periods
+        on
+            {{ lines }}.subscription_id = reopened_periods.subscription_id
+            and {{ lines }}.invoice_number_in_subscription = reopened_periods.period_number
     where
         {{ lines }}.left_total > 0
         and discounted_plans.level in ('{{ levels | join("', '") }}')
@@ -75,7 +82,9 @@ matched as (
             or {{ lines }}.from_date < discounted_plans.valid_to_date
         )
         and discounted_plans.recorded_at
-        < least({{ lines }}.cutoff_at, build_window.as_of_at)
+        < least(
+            coalesce(reopened_periods.closed_at, {{ lines }}.cutoff_at), build_window.as_of_at
+        )
         and coalesce(discounted_plans.currency, {{ lines }}.currency) = {{ lines }}.currency
         and (
             periods_before.period_from_date is null
@@ -100,6 +109,7 @@ select
         partition by
             matched.subscription_id,
             matched.scope,
+            {{ state_number('matched.invoice_number_in_subscription') }},
             case
                 when matched.spans_invoices = 0 then matched.invoice_number_in_subscription
             end
@@ -147,7 +157,9 @@ where {{ has_discounts() }}
             {{ scope }} as scope,
             sum(discount_total) as discount_total
         from {{ relation }}
-        where cutoff_at <= {{ open_from() }}
+        where
+            cutoff_at <= {{ open_from() }}
+            and {{ is_first_rating('invoice_number_in_subscription') }}
         group by
             subscription_id,
             discount_id,
@@ -207,6 +219,7 @@ stacked as (
             discount_stacks.subscription_id = closed_discounts.subscription_id
             and discount_stacks.discount_id = closed_discounts.discount_id
             and discount_stacks.scope = closed_discounts.scope
+            and {{ is_first_rating('discount_stacks.invoice_number_in_subscription') }}
         {%- else %}
     from discount_stacks
         {%- endif %}
@@ -246,7 +259,8 @@ pass_0 as (
 {%- set base = "base_" ~ pass -%}
 {%- set running = "running_" ~ pass -%}
 {%- set remaining = "left_" ~ (pass - 1) -%}
-{%- set whole = "subscription_id, scope, discount_" ~ pass -%}
+{%- set whole = "subscription_id, scope, "
+    ~ state_number("invoice_number_in_subscription") ~ ", discount_" ~ pass -%}
 
 {#- What is left of the lines that the discount acts on, here and up to here. #}
 

@@ -29,12 +29,18 @@ totals as (
 
     select
         invoice_id,
+        subscription_id,
+        -- A document of corrections alone has no period, and the header of the last one it corrects.
+        max(period_number) as period_number,
+        max(header_number) as header_number,
         count(*) as line_count,
         cast(sum(line_total) as {{ type_total() }}) as invoice_total,
         max(rules_version) as rules_version,
         max(cutoff_at) as cutoff_at
     from document_lines
-    group by invoice_id
+    group by
+        invoice_id,
+        subscription_id
 
 ),
 
@@ -42,11 +48,14 @@ totals as (
 documents as (
 
     select
-        invoice_periods.invoice_id,
-        invoice_periods.invoice_number_in_subscription,
+        totals.invoice_id,
+        totals.period_number,
         coalesce(totals.cutoff_at <= build_window.close_at, false) as is_closed,
-        case when totals.invoice_total < 0 then 'credit_note' else 'invoice' end
-            as document_kind,
+        case
+            when totals.invoice_total < 0 then 'credit_note'
+            when totals.period_number is null then 'adjustment'
+            else 'invoice'
+        end as document_kind,
         invoice_periods.billing_entity,
         invoice_periods.customer_id,
         invoice_periods.customer_name,
@@ -57,7 +66,10 @@ documents as (
         invoice_periods.period_to,
         invoice_periods.period_from_date,
         invoice_periods.period_to_date,
-        invoice_periods.invoice_date,
+        case
+            when totals.period_number is null then cast(totals.cutoff_at as date)
+            else invoice_periods.invoice_date
+        end as invoice_date,
         totals.cutoff_at,
         totals.line_count,
         totals.invoice_total,
@@ -65,7 +77,9 @@ documents as (
     from totals
     cross join build_window
     inner join invoice_periods
-        on totals.invoice_id = invoice_periods.invoice_id
+        on
+            totals.subscription_id = invoice_periods.subscription_id
+            and totals.header_number = invoice_periods.invoice_number_in_subscription
 
 ),
 
@@ -88,11 +102,15 @@ counted as (
             partition by documents.billing_entity, documents.is_closed
             order by
                 documents.cutoff_at,
-                case documents.document_kind when 'invoice' then 1 else 2 end,
+                case documents.document_kind
+                    when 'invoice' then 1
+                    when 'adjustment' then 2
+                    else 3
+                end,
                 {{ binary_order('documents.customer_id') }},
                 {{ binary_order('documents.subscription_id') }},
                 documents.period_from,
-                documents.invoice_number_in_subscription
+                documents.period_number
         ) as sequence_number
     from documents
     left join last_numbers
@@ -123,7 +141,7 @@ select
     customer_name,
     subscription_id,
     plan_id,
-    cast(invoice_number_in_subscription as {{ type_count() }}) as period_number,
+    cast(period_number as {{ type_count() }}) as period_number,
     currency,
     period_from,
     period_to,

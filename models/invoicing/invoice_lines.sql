@@ -48,7 +48,10 @@ select
     tax_code,
     rated_line_id,
     rules_version,
-    cutoff_at
+    cutoff_at,
+    adjusts_invoice_id,
+    adjusts_line_id,
+    adjusts_rated_line_id
 from posted_lines
 
 union all
@@ -88,6 +91,9 @@ select
     tax_code,
     rated_line_id,
     rules_version,
-    cutoff_at
+    cutoff_at,
+    adjusts_invoice_id,
+    adjusts_line_id,
+    adjusts_rated_line_id
 from document_lines
 where cutoff_at > {{ sealed_until_now() }}

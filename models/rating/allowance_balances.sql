@@ -36,3 +36,4 @@ select
     carried_out,
     cutoff_at
 from draws
+where {{ is_first_rating('period_number') }}

@@ -22,7 +22,9 @@ alerts as (
 pooled as (
 
     select * from {{ ref('int_rating__allowance_steps') }}
-    where is_pooled
+    where
+        is_pooled
+        and {{ is_first_rating('period_number') }}
 
 ),
 

@@ -28,7 +28,7 @@ quantities as (
 
 periods as (
 
-    select * from {{ ref('int_subscriptions__periods') }}
+    select * from {{ ref('int_rating__rated_periods') }}
 
 ),
 

@@ -14,7 +14,7 @@ row_amounts as (
 
 fee_lines as (
 
-    select * from {{ ref('int_rating__fee_lines') }}
+    select * from {{ ref('int_rating__billed_fees') }}
 
 ),
 
@@ -27,6 +27,12 @@ charges as (
 periods as (
 
     select * from {{ ref('int_subscriptions__periods') }}
+
+),
+
+reopened_periods as (
+
+    select * from {{ ref('int_rating__reopened_periods') }}
 
 ),
 

@@ -21,7 +21,7 @@ minimum_lines as (
 
 fee_lines as (
 
-    select * from {{ ref('int_rating__fee_lines') }}
+    select * from {{ ref('int_rating__billed_fees') }}
 
 ),
 

@@ -7,7 +7,7 @@ periods as (
     select
         billing_periods.*,
         lives.start_date
-    from {{ ref('int_subscriptions__periods') }} as billing_periods
+    from {{ ref('int_rating__rated_periods') }} as billing_periods
     inner join {{ ref('int_subscriptions__lives') }} as lives
         on billing_periods.subscription_id = lives.subscription_id
     where billing_periods.cutoff_at > {{ open_from() }}
@@ -81,6 +81,7 @@ phase_spans as (
         periods.cycle_to,
         periods.cycle_from_date,
         periods.cycle_to_date,
+        periods.closed_at,
         periods.cutoff_at,
         plan_phases.phase_number,
         plan_phases.plan_id,
@@ -244,6 +245,7 @@ select
     priced.cycle_to,
     priced.cycle_from_date,
     priced.cycle_to_date,
+    priced.closed_at,
     priced.cutoff_at
 from priced
 left join limit_candidates

@@ -24,9 +24,66 @@ terms as (
 
 ),
 
-billed_cycles as (
+first_cycles as (
 
     select * from {{ ref('int_subscriptions__billed_cycles') }}
+
+),
+
+reopened_periods as (
+
+    select * from {{ ref('int_rating__reopened_periods') }}
+
+),
+
+-- A subscription that is rated again is so with all its cycles, those that have closed by then.
+billed_cycles as (
+
+    select
+        subscription_id,
+        term_id,
+        customer_id,
+        plan_id,
+        currency,
+        period_number,
+        cycle_index,
+        period_from,
+        period_to,
+        period_from_date,
+        period_to_date,
+        cycle_to_date,
+        is_last,
+        cutoff_at,
+        1 as is_closed
+    from first_cycles
+
+    union all
+
+    select
+        first_cycles.subscription_id,
+        first_cycles.term_id,
+        first_cycles.customer_id,
+        first_cycles.plan_id,
+        first_cycles.currency,
+        {{ reopened_number('first_cycles.period_number', 'states.cutoff_at') }}
+            as period_number,
+        first_cycles.cycle_index,
+        first_cycles.period_from,
+        first_cycles.period_to,
+        first_cycles.period_from_date,
+        first_cycles.period_to_date,
+        first_cycles.cycle_to_date,
+        first_cycles.is_last,
+        states.cutoff_at,
+        case when first_cycles.cutoff_at < states.cutoff_at then 1 else 0 end as is_closed
+    from first_cycles
+    inner join (
+        select distinct
+            subscription_id,
+            cutoff_at
+        from reopened_periods
+    ) as states
+        on first_cycles.subscription_id = states.subscription_id
 
 ),
 
@@ -90,7 +147,8 @@ window_cycles as (
         billed_cycles.period_to_date,
         case
             when
-                billed_cycles.cutoff_at > build_window.open_from
+                billed_cycles.is_closed = 1
+                and billed_cycles.cutoff_at > build_window.open_from
                 and billed_cycles.period_from < build_window.as_of_at
                 then 1
             else 0
@@ -125,7 +183,8 @@ windows as (
         subscription_id,
         term_id,
         commitment_id,
-        window_index
+        window_index,
+        {{ state_number('period_number') }}
     having max(is_billed) = 1
 
 ),
@@ -244,6 +303,44 @@ net_lines as (
 
     union all
 
+    -- Credits on closed invoices stand: a subscription that is rated again counts them as they are.
+    select
+        credits.subscription_id,
+        credits.charge_id,
+        greatest(
+            {{ reopened_number('credits.period_number', 'reopened_periods.cutoff_at') }},
+            reopened_periods.period_number
+        ) as counted_period_number,
+        cast(null as {{ type_quantity() }}) as quantity,
+        credits.line_total
+    from (
+        select
+            subscription_id,
+            charge_id,
+            period_number,
+            invoice_number_in_subscription,
+            line_total
+        from credit_lines
+
+        union all
+
+        select
+            closed_credits.subscription_id,
+            closed_credits.charge_id,
+            closed_credits.service_period_number as period_number,
+            closed_credits.invoice_number_in_subscription,
+            closed_credits.line_total
+        from (
+            {{ closed_lines("line_kind = 'credit'") }}
+        ) as closed_credits
+    ) as credits
+    inner join reopened_periods
+        on
+            credits.subscription_id = reopened_periods.subscription_id
+            and credits.invoice_number_in_subscription = reopened_periods.own_period_number
+
+    union all
+
     select
         closed_lines.subscription_id,
         closed_lines.charge_id,
@@ -302,13 +399,13 @@ running as (
         sum(coalesce(counted.counted_quantity, 0)) over (
             partition by
                 prorated.subscription_id, prorated.commitment_id, billed_cycles.term_id,
-                prorated.window_index
+                prorated.window_index, {{ state_number('billed_cycles.period_number') }}
             order by billed_cycles.period_number
         ) as running_quantity,
         sum(coalesce(counted.counted_total, 0)) over (
             partition by
                 prorated.subscription_id, prorated.commitment_id, billed_cycles.term_id,
-                prorated.window_index
+                prorated.window_index, {{ state_number('billed_cycles.period_number') }}
             order by billed_cycles.period_number
         ) as running_total,
         coalesce(counted.counted_total, 0) as counted_total
@@ -316,6 +413,7 @@ running as (
     inner join billed_cycles
         on
             prorated.subscription_id = billed_cycles.subscription_id
+            and billed_cycles.is_closed = 1
             and billed_cycles.period_number
             between prorated.first_period_number and prorated.last_period_number
     inner join build_window

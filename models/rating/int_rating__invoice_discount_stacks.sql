@@ -18,6 +18,12 @@ periods as (
 
 ),
 
+reopened_periods as (
+
+    select * from {{ ref('int_rating__reopened_periods') }}
+
+),
+
 discounted_plans as (
 
     select * from {{ ref('int_rating__discounted_plans') }}

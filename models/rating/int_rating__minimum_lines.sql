@@ -8,7 +8,7 @@ build_window as (
 
 periods as (
 
-    select * from {{ ref('int_subscriptions__periods') }}
+    select * from {{ ref('int_rating__rated_periods') }}
 
 ),
 

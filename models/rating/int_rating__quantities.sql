@@ -32,7 +32,7 @@ routes as (
 
 periods as (
 
-    select * from {{ ref('int_subscriptions__periods') }}
+    select * from {{ ref('int_rating__rated_periods') }}
 
 ),
 

@@ -34,7 +34,7 @@ candidates as (
         ) as recency
     from charge_spans
     inner join price_lists
-        on {{ binds('charge_spans', 'price_lists') }}
+        on {{ binds('charge_spans', 'price_lists', 'closed_at') }}
 
 )
 

@@ -284,8 +284,9 @@ reasoned as (
             when billable_subscriptions.billable_count > 1 then 'ambiguous_subscription'
             when periods.period_from is null or periods.period_from >= {{ as_of_at() }} then null
             when prices_of_usage.price_row_count is null then 'no_charge'
-            when unbilled.load_day >= cast(periods.cutoff_at as date) then 'too_late'
             when prices_of_usage.out_of_range_count > 0 then 'out_of_range'
+            -- A correction of its period bills it.
+            when unbilled.load_day >= cast(periods.cutoff_at as date) then null
             else 'ambiguous_subscription'
         end as reason,
         unbilled.outcome = 'metered' as is_metered
@@ -326,7 +327,6 @@ ranked as (
                 case when reasoned.is_metered then 0 else 1 end,
                 case reasoned.reason
                     when 'out_of_range' then 0
-                    when 'too_late' then 1
                     when 'ambiguous_subscription' then 2
                     when 'no_charge' then 3
                     when 'paused' then 4

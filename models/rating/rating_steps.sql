@@ -116,6 +116,30 @@ line_steps as (
 
     union all
 
+    -- A fee of a period that is rated again stands as it was billed.
+    select
+        rated_lines.rated_line_id,
+        1 as step_number,
+        'fee' as step_kind,
+        rated_lines.pricing_model,
+        cast(null as {{ type_quantity() }}) as tier_from,
+        cast(null as {{ type_quantity() }}) as tier_to,
+        0 as units,
+        0 as rate,
+        rated_lines.amount as fixed_amount,
+        rated_lines.billed_days,
+        rated_lines.full_days,
+        rated_lines.amount,
+        rated_lines.currency,
+        rated_lines.cutoff_at
+    from {{ ref('rated_lines') }} as rated_lines
+    where
+        rated_lines.cutoff_at > {{ open_from() }}
+        and rated_lines.line_kind in ('recurring', 'one_time')
+        and not {{ is_first_rating('rated_lines.invoice_number_in_subscription') }}
+
+    union all
+
     select
         rated_lines.rated_line_id,
         1 as step_number,

@@ -13,7 +13,9 @@ rated_lines as (
         line_total,
         currency
     from {{ ref('rated_lines') }}
-    where cutoff_at > {{ sealed_until() }}
+    where
+        cutoff_at > {{ sealed_until() }}
+        and {{ is_first_rating('invoice_number_in_subscription') }}
 
 ),
 
@@ -26,7 +28,9 @@ invoice_lines as (
         line_total,
         currency
     from {{ ref('invoice_lines') }}
-    where cutoff_at > {{ sealed_until() }}
+    where
+        cutoff_at > {{ sealed_until() }}
+        and adjusts_rated_line_id is null
 
 ),
 

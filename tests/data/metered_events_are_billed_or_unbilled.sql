@@ -48,7 +48,17 @@ charge_sums as (
         quantities.charge_id,
         price_rows.meter_profile,
         sum(quantities.event_count) as event_count
-    from {{ ref('int_rating__quantities') }} as quantities
+    from (
+        -- A period that was rated again as it was known last.
+        select
+            quantities.*,
+            max(quantities.period_number) over (
+                partition by
+                    quantities.subscription_id,
+                    {{ own_number('quantities.period_number') }}
+            ) as last_number
+        from {{ ref('int_rating__quantities') }} as quantities
+    ) as quantities
     inner join {{ ref('int_rating__price_rows') }} as price_rows
         on
             quantities.subscription_id = price_rows.subscription_id
@@ -63,7 +73,9 @@ charge_sums as (
             and quantities.charge_id = out_of_range.charge_id
             and quantities.part_number = out_of_range.part_number
             and quantities.price_row_id = out_of_range.price_row_id
-    where out_of_range.price_row_id is null
+    where
+        out_of_range.price_row_id is null
+        and quantities.period_number = quantities.last_number
     group by
         quantities.subscription_id,
         quantities.period_number,

@@ -19,6 +19,7 @@ slices as (
 routes as (
 
     select * from {{ ref('int_rating__usage_routes') }}
+    where {{ is_first_rating('period_number') }}
 
 ),
 

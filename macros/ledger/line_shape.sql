@@ -1,0 +1,62 @@
+{# What of a line adds up over its corrections, with the types. #}
+{% macro line_measure_types() -%}
+    {{ return([
+        ("event_count", type_count()),
+        ("quantity", type_quantity()),
+        ("covered_quantity", type_quantity()),
+        ("rated_quantity", type_quantity()),
+        ("amount", type_amount()),
+        ("rounded_total", type_total()),
+        ("over_maximum_total", type_total()),
+        ("discount_total", type_total()),
+        ("line_total", type_total()),
+    ]) }}
+{%- endmacro %}
+
+{% macro line_measures() -%}
+    {{ return(line_measure_types() | map(attribute=0) | list) }}
+{%- endmacro %}
+
+{# What else a document says of a line, from the first state of it to the last alike. #}
+{% macro line_descriptions() -%}
+    {{ return([
+        "customer_id", "line_kind", "charge_id", "name", "part_number", "period_from",
+        "period_to", "dimension_values", "pricing_model", "proration", "billed_days", "full_days",
+        "share_numerator", "share_denominator", "currency", "tax_code", "rules_version",
+    ]) }}
+{%- endmacro %}
+
+{# What the quantity of a rated line counts. #}
+{% macro unit_description(lines) -%}
+    case
+        when {{ lines }}.pricing_model in ('percentage', 'tiered_percentage')
+            then {{ lines }}.currency
+        when {{ lines }}.line_kind in ('true_up', 'overage') then 'commitment'
+        when {{ lines }}.pricing_model is null then 'fee'
+        else 'units'
+    end
+{%- endmacro %}
+
+{# The columns of a rated line that its corrections are made of. #}
+{% macro line_shape(lines) -%}
+    {{ lines }}.subscription_id,
+    {{ unit_description(lines) }} as unit_description,
+    {%- for name in line_descriptions() %}
+    {{ lines }}.{{ name }},
+    {%- endfor %}
+    {%- for name in line_measures() %}
+    {{ lines }}.{{ name }}{{ "," if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{# The same of posted lines, summed over a line and its corrections, which are described alike. #}
+{% macro summed_line_shape(lines) -%}
+    min({{ lines }}.subscription_id) as subscription_id,
+    min({{ lines }}.unit_description) as unit_description,
+    {%- for name in line_descriptions() %}
+    max({{ lines }}.{{ name }}) as {{ name }},
+    {%- endfor %}
+    {%- for name, type in line_measure_types() %}
+    cast(sum({{ lines }}.{{ name }}) as {{ type }}) as {{ name }}{{ "," if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}

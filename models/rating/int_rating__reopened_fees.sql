@@ -1,0 +1,136 @@
+-- Fees of periods that are rated again, as they were billed: late usage moves none of them, but
+-- discounts are spread over them and they count towards a commitment.
+-- depends_on: {{ ref('build_window') }}
+-- depends_on: {{ ref('stg_catalog__discounts') }}
+-- depends_on: {{ ref('stg_catalog__commitments') }}
+{% set relation = earlier_relation("marts", "rated_lines") %}
+{% set is_asked = has_rows(ref('stg_catalog__discounts')) or has_rows(ref('stg_catalog__commitments')) %}
+with
+
+reopened_periods as (
+
+    select * from {{ ref('int_rating__reopened_periods') }}
+    where {{ is_asked | lower }}
+
+),
+
+fee_lines as (
+
+    select * from {{ ref('int_rating__fee_lines') }}
+
+),
+
+currencies as (
+
+    select * from {{ ref('currencies') }}
+
+),
+
+-- The opening invoice (number 0) goes with the first period.
+reopened_invoices as (
+
+    select
+        subscription_id,
+        own_period_number,
+        cutoff_at
+    from reopened_periods
+
+    union all
+
+    select
+        subscription_id,
+        0 as own_period_number,
+        cutoff_at
+    from reopened_periods
+    where own_period_number = 1
+
+),
+
+billed as (
+
+    select
+        subscription_id,
+        customer_id,
+        plan_id,
+        invoice_number_in_subscription,
+        period_number,
+        charge_id,
+        line_kind,
+        fee_from,
+        fee_to,
+        fee_from_date,
+        date_rank,
+        billed_units,
+        full_units,
+        proration,
+        price_row_id,
+        rounded_total,
+        currency
+    from fee_lines
+    {% if relation is not none and not everything_is_open() %}
+    union all
+
+    select
+        rated_lines.subscription_id,
+        rated_lines.customer_id,
+        rated_lines.plan_id,
+        rated_lines.invoice_number_in_subscription,
+        rated_lines.service_period_number as period_number,
+        rated_lines.charge_id,
+        rated_lines.line_kind,
+        rated_lines.period_from as fee_from,
+        rated_lines.period_to as fee_to,
+        -- The id of a fee ends with its first day.
+        cast(right(rated_lines.rated_line_id, 10) as date) as fee_from_date,
+        row_number() over (
+            partition by
+                rated_lines.subscription_id,
+                rated_lines.invoice_number_in_subscription,
+                rated_lines.charge_id,
+                right(rated_lines.rated_line_id, 10)
+            order by rated_lines.period_from
+        ) as date_rank,
+        rated_lines.billed_days as billed_units,
+        rated_lines.full_days as full_units,
+        rated_lines.proration,
+        rated_lines.price_row_id,
+        rated_lines.rounded_total,
+        rated_lines.currency
+    from {{ relation }} as rated_lines
+    where
+        rated_lines.cutoff_at <= {{ open_from() }}
+        and rated_lines.line_kind in ('recurring', 'one_time')
+        and {{ is_first_rating('rated_lines.invoice_number_in_subscription') }}
+    {% endif %}
+)
+
+select
+    billed.subscription_id,
+    billed.customer_id,
+    billed.plan_id,
+    {{ reopened_number(
+        'billed.invoice_number_in_subscription', 'reopened_invoices.cutoff_at'
+    ) }} as invoice_number_in_subscription,
+    {{ reopened_number('billed.period_number', 'reopened_invoices.cutoff_at') }}
+        as period_number,
+    billed.charge_id,
+    billed.line_kind,
+    billed.fee_from,
+    billed.fee_to,
+    billed.fee_from_date,
+    billed.date_rank,
+    billed.billed_units,
+    billed.full_units,
+    billed.proration,
+    billed.price_row_id,
+    billed.rounded_total,
+    billed.currency,
+    currencies.exponent,
+    reopened_invoices.cutoff_at
+from billed
+inner join reopened_invoices
+    on
+        billed.subscription_id = reopened_invoices.subscription_id
+        and billed.invoice_number_in_subscription = reopened_invoices.own_period_number
+inner join currencies
+    on billed.currency = currencies.currency

@@ -1,0 +1,203 @@
+-- Closed periods that are rated again, each for a close: those with late usage, and those that depend
+-- on them.
+-- depends_on: {{ ref('stg_catalog__meters') }}
+{% set carrying = carrying_profiles() | map(attribute='meter_profile') | list %}
+with
+
+late_usage as (
+
+    select * from {{ ref('int_rating__late_usage') }}
+
+),
+
+periods as (
+
+    select * from {{ ref('int_subscriptions__periods') }}
+
+),
+
+plan_phases as (
+
+    select * from {{ ref('int_subscriptions__plan_phases') }}
+
+),
+
+lives as (
+
+    select * from {{ ref('int_subscriptions__lives') }}
+
+),
+
+charges as (
+
+    select * from {{ ref('stg_catalog__charges') }}
+
+),
+
+allowances as (
+
+    select * from {{ ref('stg_catalog__allowances') }}
+
+),
+
+commitments as (
+
+    select * from {{ ref('stg_catalog__commitments') }}
+
+),
+
+discounted_plans as (
+
+    select * from {{ ref('int_rating__discounted_plans') }}
+
+),
+
+late_subscriptions as (
+
+    select
+        subscription_id,
+        cutoff_at,
+        min(period_number) as first_number
+    from late_usage
+    group by
+        subscription_id,
+        cutoff_at
+
+),
+
+-- Which periods of a subscription depend on which: what is carried from one into the next, all
+-- later ones; a window of several or an amount that is used up, all.
+dependences as (
+
+    select
+        plan_phases.subscription_id,
+        'later' as depending
+    from plan_phases
+    inner join charges
+        on plan_phases.plan_id = charges.plan_id
+    where charges.meter_profile in ('' {%- for profile in carrying %}, {{ text_literal(profile) }} {%- endfor %})
+
+    union
+
+    select
+        plan_phases.subscription_id,
+        'all' as depending
+    from plan_phases
+    inner join allowances
+        on plan_phases.plan_id = allowances.plan_id
+    where allowances.rollover_periods > 0
+
+    union
+
+    select
+        plan_phases.subscription_id,
+        'all' as depending
+    from plan_phases
+    inner join commitments
+        on plan_phases.plan_id = commitments.plan_id
+
+    union
+
+    select
+        commitments.subscription_id,
+        'all' as depending
+    from commitments
+    where commitments.subscription_id is not null
+
+    union
+
+    select
+        discounted_plans.subscription_id,
+        'all' as depending
+    from discounted_plans
+    where discounted_plans.total_amount is not null
+
+    union
+
+    select
+        plan_phases.subscription_id,
+        'all' as depending
+    from plan_phases
+    inner join allowances
+        on plan_phases.plan_id = allowances.plan_id
+    where allowances.is_pooled
+
+),
+
+pool_members as (
+
+    select distinct
+        lives.customer_id,
+        plan_phases.subscription_id
+    from plan_phases
+    inner join allowances
+        on plan_phases.plan_id = allowances.plan_id
+    inner join lives
+        on plan_phases.subscription_id = lives.subscription_id
+    where allowances.is_pooled
+
+),
+
+-- Who shares an allowance with one of them has usage that it covers otherwise now.
+affected as (
+
+    select
+        subscription_id,
+        cutoff_at,
+        first_number
+    from late_subscriptions
+
+    union all
+
+    select distinct
+        members.subscription_id,
+        late_subscriptions.cutoff_at,
+        cast(1 as {{ type_count() }}) as first_number
+    from late_subscriptions
+    inner join pool_members
+        on late_subscriptions.subscription_id = pool_members.subscription_id
+    inner join pool_members as members
+        on
+            pool_members.customer_id = members.customer_id
+            and pool_members.subscription_id <> members.subscription_id
+
+),
+
+reopened as (
+
+    select
+        late_usage.subscription_id,
+        late_usage.period_number,
+        late_usage.cutoff_at
+    from late_usage
+
+    union
+
+    select
+        affected.subscription_id,
+        periods.period_number,
+        affected.cutoff_at
+    from affected
+    inner join dependences
+        on affected.subscription_id = dependences.subscription_id
+    inner join periods
+        on
+            affected.subscription_id = periods.subscription_id
+            and affected.cutoff_at > periods.cutoff_at
+    where
+        dependences.depending = 'all'
+        or periods.period_number >= affected.first_number
+
+)
+
+select
+    reopened.subscription_id,
+    {{ reopened_number('reopened.period_number', 'reopened.cutoff_at') }} as period_number,
+    reopened.period_number as own_period_number,
+    periods.cutoff_at as closed_at,
+    reopened.cutoff_at
+from reopened
+inner join periods
+    on
+        reopened.subscription_id = periods.subscription_id
+        and reopened.period_number = periods.period_number
