@@ -63,6 +63,12 @@ def _text(value):
     return None if value is None else str(value)
 
 
+def _kind(invoice):
+    if invoice.total.startswith("-"):
+        return "credit_note"
+    return "adjustment" if invoice.cycle is None else "invoice"
+
+
 def _instant(value: datetime):
     return value.replace(tzinfo=None).isoformat(sep=" ")
 
@@ -147,7 +153,7 @@ def test_every_invoice_is_the_oracle_s(houses, expected, engine, seed):
                 invoice.subscription_id,
                 invoice.billing_entity,
                 invoice.currency,
-                "credit_note" if invoice.total.startswith("-") else "invoice",
+                _kind(invoice),
                 invoice.total,
             )
             for invoice in expected.invoices

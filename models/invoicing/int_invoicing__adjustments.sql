@@ -264,7 +264,10 @@ select
     described.share_numerator,
     described.share_denominator,
     {%- for name, type in line_measure_types() %}
-    cast(changed.{{ name }} - changed.{{ name }}_before as {{ type }}) as {{ name }},
+    cast(
+        case when described.{{ name }} is not null then changed.{{ name }} - changed.{{ name }}_before end
+        as {{ type }}
+    ) as {{ name }},
     {%- endfor %}
     described.currency,
     described.tax_code,

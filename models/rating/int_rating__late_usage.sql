@@ -74,32 +74,87 @@ next_closes as (
 
 ),
 
-corrected as (
+pool_members as (
+
+    select * from {{ ref('int_rating__pool_members') }}
+
+),
+
+own_closes as (
+
+    select
+        knowledge.subscription_id,
+        case
+            when next_closes.cutoff_at <= knowledge.known_at + interval '1 month'
+                then next_closes.cutoff_at
+            when date_trunc('month', knowledge.known_at) = knowledge.known_at
+                then knowledge.known_at
+            else date_trunc('month', knowledge.known_at) + interval '1 month'
+        end as cutoff_at
+    from knowledge
+    left join next_closes
+        on
+            knowledge.subscription_id = next_closes.subscription_id
+            and knowledge.known_at = next_closes.known_at
+
+),
+
+-- Who shares an allowance with one of them has usage that it covers otherwise now.
+closes as (
+
+    select
+        subscription_id,
+        cutoff_at
+    from own_closes
+
+    union
+
+    select
+        members.subscription_id,
+        own_closes.cutoff_at
+    from own_closes
+    inner join pool_members
+        on own_closes.subscription_id = pool_members.subscription_id
+    inner join pool_members as members
+        on pool_members.customer_id = members.customer_id
+
+),
+
+-- A close takes all that is known by then.
+taken as (
 
     select
         late_periods.subscription_id,
-        late_periods.customer_id,
         late_periods.period_number,
-        case
-            when next_closes.cutoff_at <= late_periods.known_at + interval '1 month'
-                then next_closes.cutoff_at
-            when date_trunc('month', late_periods.known_at) = late_periods.known_at
-                then late_periods.known_at
-            else date_trunc('month', late_periods.known_at) + interval '1 month'
-        end as cutoff_at
+        late_periods.known_at,
+        min(closes.cutoff_at) as cutoff_at
     from late_periods
-    left join next_closes
+    inner join closes
         on
-            late_periods.subscription_id = next_closes.subscription_id
-            and late_periods.known_at = next_closes.known_at
+            late_periods.subscription_id = closes.subscription_id
+            and late_periods.known_at <= closes.cutoff_at
+    group by
+        late_periods.subscription_id,
+        late_periods.period_number,
+        late_periods.known_at
 
 )
 
-select distinct
-    corrected.subscription_id,
-    corrected.customer_id,
-    corrected.period_number,
-    corrected.cutoff_at
-from corrected
+-- A pool's member without late usage of its own has no period here, only the close.
+select
+    closes.subscription_id,
+    closes.cutoff_at,
+    taken.period_number
+from closes
 inner join build_window
-    on corrected.cutoff_at > build_window.open_from
+    on closes.cutoff_at > build_window.open_from
+left join (
+    select distinct
+        subscription_id,
+        period_number,
+        cutoff_at
+    from taken
+) as taken
+    on
+        closes.subscription_id = taken.subscription_id
+        and closes.cutoff_at = taken.cutoff_at

@@ -22,9 +22,9 @@ plan_phases as (
 
 ),
 
-lives as (
+pool_members as (
 
-    select * from {{ ref('int_subscriptions__lives') }}
+    select * from {{ ref('int_rating__pool_members') }}
 
 ),
 
@@ -52,12 +52,12 @@ discounted_plans as (
 
 ),
 
-late_subscriptions as (
+closes as (
 
     select
         subscription_id,
         cutoff_at,
-        min(period_number) as first_number
+        coalesce(min(period_number), 1) as first_number
     from late_usage
     group by
         subscription_id,
@@ -115,51 +115,9 @@ dependences as (
     union
 
     select
-        plan_phases.subscription_id,
-        'all' as depending
-    from plan_phases
-    inner join allowances
-        on plan_phases.plan_id = allowances.plan_id
-    where allowances.is_pooled
-
-),
-
-pool_members as (
-
-    select distinct
-        lives.customer_id,
-        plan_phases.subscription_id
-    from plan_phases
-    inner join allowances
-        on plan_phases.plan_id = allowances.plan_id
-    inner join lives
-        on plan_phases.subscription_id = lives.subscription_id
-    where allowances.is_pooled
-
-),
-
--- Who shares an allowance with one of them has usage that it covers otherwise now.
-affected as (
-
-    select
         subscription_id,
-        cutoff_at,
-        first_number
-    from late_subscriptions
-
-    union all
-
-    select distinct
-        members.subscription_id,
-        late_subscriptions.cutoff_at,
-        cast(1 as {{ type_count() }}) as first_number
-    from late_subscriptions
-    inner join pool_members
-        on late_subscriptions.subscription_id = pool_members.subscription_id
-    inner join pool_members as members
-        on
-            pool_members.customer_id = members.customer_id
-            and pool_members.subscription_id <> members.subscription_id
+        'all' as depending
+    from pool_members
 
 ),
 
@@ -170,23 +128,24 @@ reopened as (
         late_usage.period_number,
         late_usage.cutoff_at
     from late_usage
+    where late_usage.period_number is not null
 
     union
 
     select
-        affected.subscription_id,
+        closes.subscription_id,
         periods.period_number,
-        affected.cutoff_at
-    from affected
+        closes.cutoff_at
+    from closes
     inner join dependences
-        on affected.subscription_id = dependences.subscription_id
+        on closes.subscription_id = dependences.subscription_id
     inner join periods
         on
-            affected.subscription_id = periods.subscription_id
-            and affected.cutoff_at > periods.cutoff_at
+            closes.subscription_id = periods.subscription_id
+            and closes.cutoff_at > periods.cutoff_at
     where
         dependences.depending = 'all'
-        or periods.period_number >= affected.first_number
+        or periods.period_number >= closes.first_number
 
 )
 

@@ -186,6 +186,18 @@ billable_subscriptions as (
 
 ),
 
+ever_out_of_range as (
+
+    select distinct
+        subscription_id,
+        {{ own_number('period_number') }} as own_period_number,
+        charge_id,
+        part_number,
+        price_row_id
+    from out_of_range
+
+),
+
 -- Price rows that would take the usage, and what became of them.
 priced as (
 
@@ -224,10 +236,10 @@ priced as (
         on
             price_rows.price_row_id = price_pairs.price_row_id
             and strpos('|' || unbilled.dimensions || '|', '|' || price_pairs.pair || '|') > 0
-    left join out_of_range
+    left join ever_out_of_range as out_of_range
         on
             price_rows.subscription_id = out_of_range.subscription_id
-            and price_rows.period_number = out_of_range.period_number
+            and price_rows.period_number = out_of_range.own_period_number
             and price_rows.charge_id = out_of_range.charge_id
             and price_rows.part_number = out_of_range.part_number
             and price_rows.price_row_id = out_of_range.price_row_id

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 
 from .allowances import cover
 from .catalog import Catalog, Rows, Subscription, read_catalog
+from .corrections import correct_customer
 from .invoices import Invoice, Line, invoice_subscription, number_invoices
 from .metering import Usage, meter
 from .periods import Period, list_periods
@@ -22,7 +23,6 @@ Place = tuple[str, int]
 #: The reason of an event that several profiles took is the one that came closest to a bill.
 RATING_REASONS = (
     "out_of_range",
-    "too_late",
     "ambiguous_subscription",
     "no_charge",
     "paused",
@@ -60,8 +60,12 @@ def rate_customer(
     owned: list[Subscription],
     usages: list[Usage],
     as_of_at: datetime,
+    restated_at: datetime | None = None,
 ) -> dict[str, RatedSubscription]:
-    """Started periods of all of a customer's subscriptions, which may share allowances."""
+    """Started periods of all of a customer's subscriptions, which may share allowances.
+
+    Those that have closed by `restated_at` are rated on all that is known then.
+    """
     by_profile: dict[str, list[Usage]] = {}
     for usage in usages:
         by_profile.setdefault(usage.profile.profile_id, []).append(usage)
@@ -71,7 +75,7 @@ def rate_customer(
         rated[subscription.subscription_id] = RatedSubscription(
             periods,
             {
-                period.number: measure_period(catalog, period, by_profile, as_of_at)
+                period.number: measure_period(catalog, period, by_profile, as_of_at, restated_at)
                 for period in periods
                 if period.period_from < as_of_at
             },
@@ -88,6 +92,7 @@ def reason_of(
     subscriptions: dict[str, RatedSubscription],
     usage: Usage,
     as_of_at: datetime,
+    out_of_range: set[Place],
 ) -> set[str]:
     """Why no charge billed the usage; empty if its period has not started yet."""
     event = usage.event
@@ -111,9 +116,10 @@ def reason_of(
         )
         if part is None or choose_row(part.rows, usage) is None:
             reasons.add("no_charge")
-        elif event.loaded_at >= period.cutoff_at:
-            reasons.add("too_late")
-        elif place_of(usage) in found.out_of_range:
+        elif event.loaded_at >= period.cutoff_at and place_of(usage) not in out_of_range:
+            # A correction of its period bills it.
+            continue
+        elif place_of(usage) in found.out_of_range or place_of(usage) in out_of_range:
             reasons.add("out_of_range")
         else:
             reasons.add("ambiguous_subscription")
@@ -138,6 +144,7 @@ def bill(catalog_rows: Rows, raw_rows: list[dict], as_of_day: date) -> Bill:
         by_customer.setdefault(event.customer_id, []).extend(usages)
     subscriptions: dict[str, RatedSubscription] = {}
     billed: set[Place] = set()
+    out_of_range: set[Place] = set()
     invoices: list[Invoice] = []
     for customer_id, owned in catalog.by_customer.items():
         usages = by_customer.get(customer_id, [])
@@ -146,7 +153,30 @@ def bill(catalog_rows: Rows, raw_rows: list[dict], as_of_day: date) -> Bill:
             rated = subscriptions[subscription.subscription_id].rated
             for found in rated.values():
                 billed |= found.billed
-            invoices += invoice_subscription(catalog, subscription, rated, as_of_at)
+        own = {
+            one.subscription_id: invoice_subscription(
+                catalog, one, subscriptions[one.subscription_id].rated, as_of_at
+            )
+            for one in owned
+        }
+
+        def restate(
+            restated_at: datetime, owned: list[Subscription] = owned, usages: list[Usage] = usages
+        ) -> dict[str, list[Invoice]]:
+            again = rate_customer(catalog, owned, usages, as_of_at, restated_at)
+            for one in again.values():
+                for found in one.rated.values():
+                    out_of_range.update(found.out_of_range)
+            return {
+                one.subscription_id: invoice_subscription(
+                    catalog, one, again[one.subscription_id].rated, as_of_at
+                )
+                for one in owned
+            }
+
+        correct_customer(catalog, owned, usages, own, restate, as_of_at)
+        for documents in own.values():
+            invoices += documents
     number_invoices(invoices)
     unbilled = []
     for event, usages, reason in metered:
@@ -156,7 +186,7 @@ def bill(catalog_rows: Rows, raw_rows: list[dict], as_of_day: date) -> Bill:
         if reason is None:
             found = set()
             for usage in usages:
-                found |= reason_of(catalog, subscriptions, usage, as_of_at)
+                found |= reason_of(catalog, subscriptions, usage, as_of_at, out_of_range)
             reason = next((one for one in RATING_REASONS if one in found), None)
         if reason is not None:
             unbilled.append((*place, reason))

@@ -42,11 +42,16 @@ class Line:
     discount_total: str
     line_total: str
     steps: tuple[Step, ...]
+    from_date: date
+    #: The invoice whose period a correction belongs to; blank for other lines.
+    adjusts: str = ""
 
 
 @dataclass
 class Invoice:
-    """One document of a subscription and cycle; `cycle` is 0 for the opening invoice."""
+    """One document of a subscription and cycle; `cycle` is 0 for the opening invoice, None for a
+    document of corrections alone.
+    """
 
     invoice_id: str
     status: str
@@ -57,7 +62,7 @@ class Invoice:
     currency: str
     billing_entity: str
     period_start: datetime
-    cycle: int
+    cycle: int | None
     total: str
     lines: list[Line] = field(default_factory=list)
 
@@ -88,6 +93,7 @@ def number_lines(invoice_id: str, drafts: list[Draft]) -> list[Line]:
                 discount_total=fixed(draft.discounted, TOTAL_DIGITS),
                 line_total=fixed(draft.left, TOTAL_DIGITS),
                 steps=draft.steps,
+                from_date=draft.from_date,
             )
         )
     return lines
@@ -221,18 +227,20 @@ def write_invoice(subscription: Subscription, document: Document, drafts: list[D
 def number_invoices(invoices: list[Invoice]) -> None:
     """Gapless numbers per billing entity: by cutoff, kind, customer, subscription, period start.
 
-    Of one cutoff, documents below zero (credit notes) come after the invoices.
+    Of one cutoff, documents of corrections alone come after the invoices, then those below zero
+    (credit notes).
     """
     counts: dict[str, int] = {}
     finals = [invoice for invoice in invoices if invoice.status == "final"]
     finals.sort(
         key=lambda invoice: (
             invoice.cutoff,
-            invoice.total.startswith("-"),
+            3 if invoice.total.startswith("-") else 2 if invoice.cycle is None else 1,
             invoice.customer_id.encode(),
             invoice.subscription_id.encode(),
             invoice.period_start,
-            invoice.cycle,
+            invoice.cycle is None,
+            invoice.cycle or 0,
         )
     )
     for invoice in finals:

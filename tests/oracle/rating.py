@@ -200,13 +200,23 @@ def is_visible(usage: Usage, known_until: datetime) -> bool:
 
 
 def measure_part(
-    catalog: Catalog, part: Part, usages: list[Usage], as_of_at: datetime, found: PeriodUsage
+    catalog: Catalog,
+    part: Part,
+    usages: list[Usage],
+    as_of_at: datetime,
+    found: PeriodUsage,
+    restated_at: datetime | None = None,
 ) -> None:
-    """Quantities of one part, as known at the earlier of its cutoff and `as_of_at`."""
+    """Quantities of one part, as known at the earlier of its cutoff and `as_of_at`.
+
+    A period that has closed by `restated_at` is seen as known then.
+    """
     if not part.rows or not part.slices:
         return
     period, subscription = part.period, part.period.subscription
     known_until = min(period.cutoff_at, as_of_at)
+    if restated_at is not None and period.cutoff_at < restated_at:
+        known_until = min(restated_at, as_of_at)
     profile = catalog.profiles[part.charge.profile_id]
     slices = {row: [Slice(begin, end) for begin, end in part.slices] for row in part.rows}
 
@@ -247,14 +257,18 @@ def measure_part(
 
 
 def measure_period(
-    catalog: Catalog, period: Period, usages: dict[str, list[Usage]], as_of_at: datetime
+    catalog: Catalog,
+    period: Period,
+    usages: dict[str, list[Usage]],
+    as_of_at: datetime,
+    restated_at: datetime | None = None,
 ) -> PeriodUsage:
     """Parts and quantities of a period; usages are the customer's by profile."""
     life = life_of(catalog, period.subscription)
     found = PeriodUsage(parts=list_parts(catalog, life, period))
     for part in found.parts:
         own = usages.get(part.charge.profile_id, [])
-        measure_part(catalog, part, own, as_of_at, found)
+        measure_part(catalog, part, own, as_of_at, found, restated_at)
     return found
 
 
