@@ -118,7 +118,7 @@ def reason_of(
             reasons.add("no_charge")
         elif event.loaded_at >= period.cutoff_at and place_of(usage) not in out_of_range:
             # A correction of its period bills it.
-            continue
+            return set()
         elif place_of(usage) in found.out_of_range or place_of(usage) in out_of_range:
             reasons.add("out_of_range")
         else:
@@ -160,21 +160,28 @@ def bill(catalog_rows: Rows, raw_rows: list[dict], as_of_day: date) -> Bill:
             for one in owned
         }
 
+        again: dict[datetime, dict[str, RatedSubscription]] = {}
+
         def restate(
-            restated_at: datetime, owned: list[Subscription] = owned, usages: list[Usage] = usages
+            restated_at: datetime,
+            owned: list[Subscription] = owned,
+            usages: list[Usage] = usages,
+            again: dict[datetime, dict[str, RatedSubscription]] = again,
         ) -> dict[str, list[Invoice]]:
-            again = rate_customer(catalog, owned, usages, as_of_at, restated_at)
-            for one in again.values():
-                for found in one.rated.values():
-                    out_of_range.update(found.out_of_range)
+            found = rate_customer(catalog, owned, usages, as_of_at, restated_at)
+            again[restated_at] = found
             return {
                 one.subscription_id: invoice_subscription(
-                    catalog, one, again[one.subscription_id].rated, as_of_at
+                    catalog, one, found[one.subscription_id].rated, as_of_at
                 )
                 for one in owned
             }
 
-        correct_customer(catalog, owned, usages, own, restate, as_of_at)
+        restated = correct_customer(catalog, owned, usages, own, restate, as_of_at)
+        for restated_at, name, number in restated:
+            found = again[restated_at][name].rated[number]
+            billed |= found.billed
+            out_of_range |= found.out_of_range
         for documents in own.values():
             invoices += documents
     number_invoices(invoices)

@@ -122,12 +122,12 @@ def measures_of(line: Line) -> dict[str, Fraction | None]:
 
 
 def lines_of(invoices: list[Invoice], numbers: set[int]) -> dict[Key, Line]:
-    """Lines of documents by key; a credit of a fee stands as it was posted."""
+    """Their own lines of documents by key; a credit of a fee stands as it was posted."""
     found = {}
     for invoice in invoices:
         if invoice.cycle in numbers:
             for line in invoice.lines:
-                if line.kind != "credit":
+                if line.kind != "credit" and not line.adjusts:
                     key = line_key(invoice.subscription_id, invoice.cycle, line)
                     found[key] = line
     return found
@@ -156,11 +156,12 @@ def correct_customer(
     invoices: dict[str, list[Invoice]],
     restate: Restate,
     as_of_at: datetime,
-) -> None:
+) -> set[tuple[datetime, str, int]]:
     """Put onto the documents of a customer's subscriptions what late usage changes.
 
     At each close that corrects, every affected period is rated on all that is known then; what
-    differs from what has been posted so far is posted.
+    differs from what has been posted so far is posted. Returns the closes, subscriptions and
+    periods that were rated again.
     """
     periods = {one.subscription_id: list_periods(catalog, one, as_of_at) for one in owned}
     facts = {name: late_facts(own, usages, as_of_at) for name, own in periods.items()}
@@ -173,6 +174,7 @@ def correct_customer(
     for name in pool:
         closes[name] = shared
     stated: dict[datetime, dict[str, list[Invoice]]] = {}
+    restated: set[tuple[datetime, str, int]] = set()
     for subscription in owned:
         name = subscription.subscription_id
         depending = dependents(catalog, subscription)
@@ -193,6 +195,7 @@ def correct_customer(
                 late |= {number for number in closed if number >= first}
             if not late:
                 continue
+            restated |= {(close, name, number) for number in late}
             for key, line in lines_of(invoices[name], late).items():
                 if key not in posted:
                     posted[key] = measures_of(line)
@@ -209,6 +212,7 @@ def correct_customer(
                 added.append((key, replace(line, **difference(line, now, before))))
                 posted[key] = now
             post(subscription, periods[name], invoices[name], close, added, as_of_at)
+    return restated
 
 
 def post(
@@ -247,7 +251,7 @@ def post(
             total="0.0000",
         )
         invoices.append(document)
-    own = {invoice.cycle: invoice for invoice in invoices}
+    dates = {one.number: one.to_date for one in periods}
     for key, line in sorted(added, key=lambda one: (one[0][0], one[0][1].encode())):
         place = len(document.lines) + 1
         document.lines.append(
@@ -256,7 +260,7 @@ def post(
                 invoice_id=document.invoice_id,
                 line_number=place,
                 line_id=f"{document.invoice_id}#{place}",
-                adjusts=own[key[0]].invoice_id if key[0] in own else "",
+                adjusts=f"{name}@{dates[key[0]].isoformat()}",
             )
         )
     total = sum((Fraction(line.line_total) for line in document.lines), Fraction(0))
