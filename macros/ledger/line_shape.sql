@@ -60,3 +60,37 @@
     cast(sum({{ lines }}.{{ name }}) as {{ type }}) as {{ name }}{{ "," if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
+
+{# The measures of a state of a line: zero where it is not there. #}
+{% macro stated_measures(stated) -%}
+    {%- for name in line_measures() %}
+    coalesce({{ stated }}.{{ name }}, 0) as {{ name }}{{ "," if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{# Those of the state before. #}
+{% macro measures_before(lines, partition, order) -%}
+    {%- for name in line_measures() %}
+    lag({{ lines }}.{{ name }}) over (
+        partition by {{ partition }}
+        order by {{ order }}
+    ) as {{ name }}_before{{ "," if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{# What they changed by; null where the line has none (a fee counts no units). #}
+{% macro changed_measures(changed, described) -%}
+    {%- for name, type in line_measure_types() %}
+    cast(
+        case
+            when {{ described }}.{{ name }} is not null
+                then {{ changed }}.{{ name }} - {{ changed }}.{{ name }}_before
+        end as {{ type }}
+    ) as {{ name }}{{ "," if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{# The columns that lines and corrections have alike, by name. #}
+{% macro described_and_measured() -%}
+    {{ return((line_descriptions() + line_measures()) | join(", ")) }}
+{%- endmacro %}

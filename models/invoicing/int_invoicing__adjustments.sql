@@ -166,9 +166,7 @@ followed as (
         moving.own_period_number,
         moving.own_rated_line_id,
         states.stated_at,
-        {%- for name in line_measures() %}
-        coalesce(stated.{{ name }}, 0) as {{ name }},
-        {%- endfor %}
+        {{ stated_measures('stated') }},
         lag(coalesce(stated.line_total, 0)) over (
             partition by
                 moving.subscription_id, moving.own_period_number, moving.own_rated_line_id
@@ -192,16 +190,13 @@ changed as (
 
     select
         followed.*,
-        {%- for name in line_measures() %}
-        lag({{ name }}) over (
-            partition by subscription_id, own_rated_line_id
-            order by stated_at
-        ) as {{ name }}_before{{ "," if not loop.last }}
-        {%- endfor %}
+        {{ measures_before(
+            'followed', 'followed.subscription_id, followed.own_rated_line_id', 'followed.stated_at'
+        ) }}
     from followed
     where
-        total_before is null
-        or line_total <> total_before
+        followed.total_before is null
+        or followed.line_total <> followed.total_before
 
 ),
 
@@ -263,12 +258,7 @@ select
     described.full_days,
     described.share_numerator,
     described.share_denominator,
-    {%- for name, type in line_measure_types() %}
-    cast(
-        case when described.{{ name }} is not null then changed.{{ name }} - changed.{{ name }}_before end
-        as {{ type }}
-    ) as {{ name }},
-    {%- endfor %}
+    {{ changed_measures('changed', 'described') }},
     described.currency,
     described.tax_code,
     described.rules_version,

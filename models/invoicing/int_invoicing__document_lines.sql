@@ -129,9 +129,7 @@ lines as (
     select
         invoice_id,
         line_number,
-        {%- for name in line_descriptions() + line_measures() %}
-        {{ name }},
-        {%- endfor %}
+        {{ described_and_measured() }},
         unit_description,
         subscription_id,
         invoice_number_in_subscription as period_number,
@@ -148,9 +146,7 @@ lines as (
     select
         invoice_id,
         line_number,
-        {%- for name in line_descriptions() + line_measures() %}
-        {{ name }},
-        {%- endfor %}
+        {{ described_and_measured() }},
         unit_description,
         subscription_id,
         period_number,

@@ -30,7 +30,7 @@ totals as (
     select
         invoice_id,
         subscription_id,
-        -- A document of corrections alone has no period, and the header of the last one it corrects.
+        -- One of corrections alone has no period, and the header of the last that it corrects.
         max(period_number) as period_number,
         max(header_number) as header_number,
         count(*) as line_count,

@@ -36,6 +36,15 @@ reopened_periods as (
 
 ),
 
+states as (
+
+    select distinct
+        subscription_id,
+        cutoff_at
+    from reopened_periods
+
+),
+
 -- A subscription that is rated again is so with all its cycles, those that have closed by then.
 billed_cycles as (
 
@@ -77,12 +86,7 @@ billed_cycles as (
         states.cutoff_at,
         case when first_cycles.cutoff_at < states.cutoff_at then 1 else 0 end as is_closed
     from first_cycles
-    inner join (
-        select distinct
-            subscription_id,
-            cutoff_at
-        from reopened_periods
-    ) as states
+    inner join states
         on first_cycles.subscription_id = states.subscription_id
 
 ),

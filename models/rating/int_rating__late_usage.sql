@@ -138,23 +138,27 @@ taken as (
         late_periods.period_number,
         late_periods.known_at
 
+),
+
+taken_periods as (
+
+    select distinct
+        subscription_id,
+        period_number,
+        cutoff_at
+    from taken
+
 )
 
 -- A pool's member without late usage of its own has no period here, only the close.
 select
     closes.subscription_id,
     closes.cutoff_at,
-    taken.period_number
+    taken_periods.period_number
 from closes
 inner join build_window
     on closes.cutoff_at > build_window.open_from
-left join (
-    select distinct
-        subscription_id,
-        period_number,
-        cutoff_at
-    from taken
-) as taken
+left join taken_periods
     on
-        closes.subscription_id = taken.subscription_id
-        and closes.cutoff_at = taken.cutoff_at
+        closes.subscription_id = taken_periods.subscription_id
+        and closes.cutoff_at = taken_periods.cutoff_at

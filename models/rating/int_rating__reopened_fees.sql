@@ -3,8 +3,8 @@
 -- depends_on: {{ ref('build_window') }}
 -- depends_on: {{ ref('stg_catalog__discounts') }}
 -- depends_on: {{ ref('stg_catalog__commitments') }}
-{% set relation = earlier_relation("marts", "rated_lines") %}
-{% set is_asked = has_rows(ref('stg_catalog__discounts')) or has_rows(ref('stg_catalog__commitments')) %}
+{% set is_asked = has_rows(ref('stg_catalog__discounts'))
+    or has_rows(ref('stg_catalog__commitments')) %}
 with
 
 reopened_periods as (
@@ -67,41 +67,11 @@ billed as (
         rounded_total,
         currency
     from fee_lines
-    {% if relation is not none and not everything_is_open() %}
+
     union all
 
-    select
-        rated_lines.subscription_id,
-        rated_lines.customer_id,
-        rated_lines.plan_id,
-        rated_lines.invoice_number_in_subscription,
-        rated_lines.service_period_number as period_number,
-        rated_lines.charge_id,
-        rated_lines.line_kind,
-        rated_lines.period_from as fee_from,
-        rated_lines.period_to as fee_to,
-        -- The id of a fee ends with its first day.
-        cast(right(rated_lines.rated_line_id, 10) as date) as fee_from_date,
-        row_number() over (
-            partition by
-                rated_lines.subscription_id,
-                rated_lines.invoice_number_in_subscription,
-                rated_lines.charge_id,
-                right(rated_lines.rated_line_id, 10)
-            order by rated_lines.period_from
-        ) as date_rank,
-        rated_lines.billed_days as billed_units,
-        rated_lines.full_days as full_units,
-        rated_lines.proration,
-        rated_lines.price_row_id,
-        rated_lines.rounded_total,
-        rated_lines.currency
-    from {{ relation }} as rated_lines
-    where
-        rated_lines.cutoff_at <= {{ open_from() }}
-        and rated_lines.line_kind in ('recurring', 'one_time')
-        and {{ is_first_rating('rated_lines.invoice_number_in_subscription') }}
-    {% endif %}
+    {{ closed_fees() }}
+
 )
 
 select

@@ -1,7 +1,5 @@
--- Closed periods that are rated again, each for a close: those with late usage, and those that depend
--- on them.
--- depends_on: {{ ref('stg_catalog__meters') }}
-{% set carrying = carrying_profiles() | map(attribute='meter_profile') | list %}
+-- Closed periods that are rated again, each for a close: those with late usage, and those that
+-- depend on them.
 with
 
 late_usage as (
@@ -25,6 +23,12 @@ plan_phases as (
 pool_members as (
 
     select * from {{ ref('int_rating__pool_members') }}
+
+),
+
+meters as (
+
+    select * from {{ ref('stg_catalog__meters') }}
 
 ),
 
@@ -75,7 +79,9 @@ dependences as (
     from plan_phases
     inner join charges
         on plan_phases.plan_id = charges.plan_id
-    where charges.meter_profile in ('' {%- for profile in carrying %}, {{ text_literal(profile) }} {%- endfor %})
+    inner join meters
+        on charges.meter_profile = meters.meter_profile
+    where meters.carry_over
 
     union
 
