@@ -4,7 +4,7 @@
 one build (`merge`). Its checks are about invoice lines alone, whoever made them: the oracle or
 the warehouse (`observe`). Where our rule is another one, OURS holds our value and the reason;
 WAITING says of the other cases what they wait for. The translators are peer_pricing,
-peer_periods and peer_terms.
+peer_periods, peer_terms and peer_corrections.
 """
 
 import json
@@ -14,7 +14,7 @@ from datetime import date, datetime
 from fractions import Fraction
 from pathlib import Path
 
-from tests import peer_periods, peer_pricing, peer_terms
+from tests import peer_corrections, peer_periods, peer_pricing, peer_terms
 from tests.oracle.amounts import half_away
 from tests.peer_world import CaseWorld, Check
 from tests.strategies import COLUMNS, Row
@@ -85,6 +85,8 @@ TRANSLATORS: dict[str, Translator] = {
     "minimum_commitment_trueup": peer_terms.minimum_commitment_trueup,
     "usage_discount": peer_terms.usage_discount,
     "windowed_commitment": peer_terms.windowed_commitment,
+    # corrections
+    "late_usage_delta": peer_corrections.late_usage_delta,
 }
 
 #: Kinds, or single cases, that are about what is not built, and what they wait for.
@@ -101,7 +103,6 @@ WAITING = {
     "prepaid_credits": CREDITS,
     "fx-creditcap-2": CREDITED_BEFORE,
     "fx-creditcap-6": CREDITED_BEFORE,
-    "late_usage_delta": "corrections of closed invoices are not built",
     "revenue_recognition": "revenue is not built",
     "tax_rounding": "lines carry tax codes: tax amounts are the receivables ledger's",
 }

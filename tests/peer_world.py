@@ -189,6 +189,11 @@ class CaseWorld:
         for row in rows:
             self.add("prices", **charge, currency=self.currency, **({"position": 1} | row))
 
+    @staticmethod
+    def instant(text: str) -> datetime:
+        """A time with Z as raw holds it."""
+        return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
+
     def limits(self, minimum: str = "", maximum: str = "", charge_id: str = "usage") -> None:
         self.add(
             "charge_limits",

@@ -160,13 +160,20 @@ def test_a_void_may_come_before_its_event():
     assert made.unbilled == []
 
 
-def test_late_usage_of_a_closed_period_is_unbilled():
+def test_late_usage_of_a_closed_period_is_on_the_next_invoice():
+    """February's, which has no line of its own; its period is January's."""
     house = House()
     house.land("01-10")
     house.land("02-01", occurred_at="2026-01-20")
     house.land("02-02", occurred_at="2026-01-20")
-    assert house.quantities("02-03") == {"s@2026-02-01": "2.0000000000"}
-    assert house.bill("02-03").unbilled == [(f"{2:032x}", 1, "too_late")]
+    assert house.quantities("02-03") == {
+        "s@2026-02-01": "2.0000000000",
+        "s@2026-03-01": "1.0000000000",
+    }
+    made = house.bill("02-03")
+    assert made.unbilled == []
+    assert [line.adjusts for line in made.lines] == ["", "s@2026-02-01"]
+    assert [line.period_to.isoformat() for line in made.lines] == ["2026-02-01T00:00:00"] * 2
 
 
 def test_first_accepted_delivery_holds_its_key():

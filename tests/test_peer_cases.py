@@ -14,6 +14,7 @@ NO_FILE = "shared/cases/peer_cases.json is not beside the checkout (TALLY_SHARED
 LINES = """
 select
     invoice_lines.subscription_id,
+    invoice_lines.invoice_id,
     invoice_lines.line_kind as kind,
     invoice_lines.charge_id,
     invoice_lines.dimension_values,
@@ -41,6 +42,7 @@ def billed(twins) -> dict[str, dict[str, list[dict]]]:
         lines[engine] = {}
         for subscription_id, *values in each.query(LINES):
             names = (
+                "invoice_id",
                 "kind",
                 "charge_id",
                 "dimension_values",
