@@ -40,7 +40,7 @@
     select
         subscription_id,
         allowance_id,
-        state_number,
+        chain_number,
         step_number,
         carried_in,
         available_quantity,
@@ -86,7 +86,7 @@
                     select
                         steps.subscription_id,
                         steps.allowance_id,
-                        steps.state_number,
+                        steps.chain_number,
                         steps.step_number,
                         steps.own_quantity,
                         steps.billable_quantity,
@@ -107,7 +107,7 @@
                         on
                             walk.subscription_id = steps.subscription_id
                             and walk.allowance_id = steps.allowance_id
-                            and walk.state_number = steps.state_number
+                            and walk.chain_number = steps.chain_number
                             and steps.step_number = walk.step_number + 1
                 ) as offered
             ) as available
@@ -142,13 +142,12 @@
 
         select
             allowance_steps.*,
-            {{ state_number('allowance_steps.period_number') }} as state_number,
             row_number() over (
                 partition by
                     allowance_steps.subscription_id,
                     allowance_steps.allowance_id,
-                    {{ state_number('allowance_steps.period_number') }}
-                order by allowance_steps.period_number, allowance_steps.part_from
+                    allowance_steps.chain_number
+                order by allowance_steps.own_period_number, allowance_steps.part_from
             ) as step_number
         from allowance_steps
         where
@@ -195,7 +194,7 @@
         select
             steps.subscription_id,
             steps.allowance_id,
-            steps.state_number,
+            steps.chain_number,
             cast(0 as bigint) as step_number,
             cast(0 as {{ type_integral() }}) as carried_in,
             cast(0 as {{ type_integral() }}) as available_quantity,
@@ -212,13 +211,13 @@
             on
                 steps.subscription_id = left_lots.subscription_id
                 and steps.allowance_id = left_lots.allowance_id
-                and steps.state_number = 0
+                and steps.chain_number = 0
                 and left_lots.recency = 1
         where steps.step_number = 1
         group by
             steps.subscription_id,
             steps.allowance_id,
-            steps.state_number
+            steps.chain_number
 
         union all
 
@@ -238,11 +237,11 @@
                     allowance_steps.customer_id,
                     allowance_steps.allowance_id,
                     allowance_steps.cycle_from_date,
-                    {{ state_number('allowance_steps.period_number') }}
+                    allowance_steps.chain_number
                 order by
                     allowance_steps.starts_at,
                     {{ binary_order('allowance_steps.subscription_id') }},
-                    allowance_steps.period_number,
+                    allowance_steps.own_period_number,
                     allowance_steps.part_from
                 rows between unbounded preceding and current row
             ) - allowance_steps.billable_quantity as taken_before
@@ -254,7 +253,7 @@
                     allowance_steps.customer_id,
                     allowance_steps.allowance_id,
                     allowance_steps.cycle_from_date,
-                    {{ state_number('allowance_steps.period_number') }}
+                    allowance_steps.chain_number
             )
 
     ),
@@ -293,7 +292,7 @@
             on
                 walk.subscription_id = steps.subscription_id
                 and walk.allowance_id = steps.allowance_id
-                and walk.state_number = steps.state_number
+                and walk.chain_number = steps.chain_number
                 and walk.step_number = steps.step_number
 
         union all

@@ -20,7 +20,7 @@
 
 {#
     The discounts of these levels that apply to each of `lines`, and in which pass: a select over the
-    CTEs build_window, periods, reopened_periods, discounted_plans and `lines` (what is left of each in left_total).
+    CTEs build_window, periods, rated_periods, discounted_plans and `lines` (what is left of each in left_total).
     The discounts that meet on an invoice are numbered without gaps, so that there are no more passes
     than discounts that meet; one that is used up over invoices has the same number on all of them.
     `scope` is what a discount acts on as one: an expression over `lines`, '' for the whole invoice.
@@ -45,6 +45,10 @@ matched as (
         {{ lines }}.exponent,
         {{ lines }}.left_total,
         {{ lines }}.cutoff_at,
+        coalesce(
+            rated_periods.chain_number,
+            {{ state_number(lines ~ '.invoice_number_in_subscription') }}
+        ) as chain_number,
         discounted_plans.discount_id,
         discounted_plans.level,
         discounted_plans.position,
@@ -55,7 +59,10 @@ matched as (
             partition by
                 {{ lines }}.subscription_id,
                 {{ scope }},
-                {{ state_number(lines ~ '.invoice_number_in_subscription') }}
+                coalesce(
+                    rated_periods.chain_number,
+                    {{ state_number(lines ~ '.invoice_number_in_subscription') }}
+                )
         ) as spans_invoices
     from {{ lines }}
     cross join build_window
@@ -69,10 +76,10 @@ matched as (
             {{ lines }}.subscription_id = periods_before.subscription_id
             and {{ own_number(lines ~ '.period_number') }} - discounted_plans.periods
             = periods_before.period_number
-    left join reopened_periods
+    left join rated_periods
         on
-            {{ lines }}.subscription_id = reopened_periods.subscription_id
-            and {{ lines }}.invoice_number_in_subscription = reopened_periods.period_number
+            {{ lines }}.subscription_id = rated_periods.subscription_id
+            and {{ lines }}.invoice_number_in_subscription = rated_periods.period_number
     where
         {{ lines }}.left_total > 0
         and discounted_plans.level in ('{{ levels | join("', '") }}')
@@ -83,7 +90,12 @@ matched as (
         )
         and discounted_plans.recorded_at
         < least(
-            coalesce(reopened_periods.closed_at, {{ lines }}.cutoff_at), build_window.as_of_at
+            case
+                when {{ is_first_rating(lines ~ '.invoice_number_in_subscription') }}
+                    then {{ lines }}.cutoff_at
+                else coalesce(rated_periods.closed_at, {{ lines }}.cutoff_at)
+            end,
+            build_window.as_of_at
         )
         and coalesce(discounted_plans.currency, {{ lines }}.currency) = {{ lines }}.currency
         and (
@@ -98,6 +110,7 @@ select
     matched.subscription_id,
     matched.invoice_number_in_subscription,
     matched.scope,
+    matched.chain_number,
     dense_rank() over (
         partition by matched.subscription_id, matched.invoice_number_in_subscription
         order by {{ line_order('matched') }}
@@ -109,7 +122,7 @@ select
         partition by
             matched.subscription_id,
             matched.scope,
-            {{ state_number('matched.invoice_number_in_subscription') }},
+            matched.chain_number,
             case
                 when matched.spans_invoices = 0 then matched.invoice_number_in_subscription
             end
@@ -200,6 +213,7 @@ stacked as (
         discount_stacks.subscription_id,
         discount_stacks.invoice_number_in_subscription,
         discount_stacks.scope,
+        discount_stacks.chain_number,
         discount_stacks.line_number,
         discount_stacks.exponent,
         discount_stacks.cutoff_at,
@@ -219,7 +233,7 @@ stacked as (
             discount_stacks.subscription_id = closed_discounts.subscription_id
             and discount_stacks.discount_id = closed_discounts.discount_id
             and discount_stacks.scope = closed_discounts.scope
-            and {{ is_first_rating('discount_stacks.invoice_number_in_subscription') }}
+            and discount_stacks.chain_number = 0
         {%- else %}
     from discount_stacks
         {%- endif %}
@@ -233,6 +247,7 @@ pass_0 as (
         subscription_id,
         invoice_number_in_subscription,
         scope,
+        chain_number,
         line_number,
         exponent,
         cutoff_at,
@@ -249,6 +264,7 @@ pass_0 as (
         subscription_id,
         invoice_number_in_subscription,
         scope,
+        chain_number,
         line_number,
         exponent,
         cutoff_at
@@ -259,8 +275,7 @@ pass_0 as (
 {%- set base = "base_" ~ pass -%}
 {%- set running = "running_" ~ pass -%}
 {%- set remaining = "left_" ~ (pass - 1) -%}
-{%- set whole = "subscription_id, scope, "
-    ~ state_number("invoice_number_in_subscription") ~ ", discount_" ~ pass -%}
+{%- set whole = "subscription_id, scope, chain_number, discount_" ~ pass -%}
 
 {#- What is left of the lines that the discount acts on, here and up to here. #}
 
@@ -271,7 +286,7 @@ bases_{{ pass }} as (
         {%- if spans_invoices %}
         sum({{ remaining }}) over (
             partition by {{ whole }}
-            order by invoice_number_in_subscription
+            order by {{ own_number('invoice_number_in_subscription') }}
         ) as {{ running }},
         {%- endif %}
         sum({{ remaining }}) over (

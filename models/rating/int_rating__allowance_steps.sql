@@ -137,6 +137,8 @@ measured as (
     select
         steps.*,
         periods.cycle_from_date,
+        periods.own_period_number,
+        periods.chain_number,
         lives.starts_at,
         case
             when not steps.is_split and steps.proration = 'none' then 1
@@ -167,6 +169,8 @@ select
     measured.customer_id,
     measured.plan_id,
     measured.period_number,
+    measured.own_period_number,
+    measured.chain_number,
     measured.allowance_id,
     measured.part_from,
     measured.part_to,

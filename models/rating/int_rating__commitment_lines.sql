@@ -36,12 +36,36 @@ reopened_periods as (
 
 ),
 
+-- Those that go on from the others as known at their cutoff count with these.
+chained_periods as (
+
+    select
+        subscription_id,
+        period_number,
+        chain_number,
+        cutoff_at
+    from {{ ref('int_rating__rated_periods') }}
+    where
+        chain_number > 0
+        and {{ is_first_rating('period_number') }}
+
+),
+
 states as (
 
-    select distinct
+    select
         subscription_id,
         cutoff_at
     from reopened_periods
+
+    union
+
+    select
+        chained_periods.subscription_id,
+        chained_periods.cutoff_at
+    from chained_periods
+    inner join build_window
+        on chained_periods.cutoff_at > build_window.open_from
 
 ),
 
@@ -49,22 +73,26 @@ states as (
 billed_cycles as (
 
     select
-        subscription_id,
-        term_id,
-        customer_id,
-        plan_id,
-        currency,
-        period_number,
-        cycle_index,
-        period_from,
-        period_to,
-        period_from_date,
-        period_to_date,
-        cycle_to_date,
-        is_last,
-        cutoff_at,
-        1 as is_closed
+        first_cycles.subscription_id,
+        first_cycles.term_id,
+        first_cycles.customer_id,
+        first_cycles.plan_id,
+        first_cycles.currency,
+        first_cycles.period_number,
+        first_cycles.cycle_index,
+        first_cycles.period_from,
+        first_cycles.period_to,
+        first_cycles.period_from_date,
+        first_cycles.period_to_date,
+        first_cycles.cycle_to_date,
+        first_cycles.is_last,
+        first_cycles.cutoff_at,
+        case when chained_periods.subscription_id is null then 1 else 0 end as is_closed
     from first_cycles
+    left join chained_periods
+        on
+            first_cycles.subscription_id = chained_periods.subscription_id
+            and first_cycles.period_number = chained_periods.period_number
 
     union all
 
@@ -84,7 +112,7 @@ billed_cycles as (
         first_cycles.cycle_to_date,
         first_cycles.is_last,
         states.cutoff_at,
-        case when first_cycles.cutoff_at < states.cutoff_at then 1 else 0 end as is_closed
+        case when first_cycles.cutoff_at <= states.cutoff_at then 1 else 0 end as is_closed
     from first_cycles
     inner join states
         on first_cycles.subscription_id = states.subscription_id
@@ -286,12 +314,16 @@ net_lines as (
         charge_lines.charge_id,
         greatest(
             charge_lines.period_number, charge_lines.invoice_number_in_subscription
-        ) as counted_period_number,
+        ) + coalesce(chained_periods.chain_number, 0) as counted_period_number,
         charge_lines.quantity,
         charge_lines.charged_total - coalesce(discount_sums.discount_total, 0) as line_total
     from charge_lines
     left join discount_sums
         on charge_lines.rated_line_id = discount_sums.rated_line_id
+    left join chained_periods
+        on
+            charge_lines.subscription_id = chained_periods.subscription_id
+            and charge_lines.invoice_number_in_subscription = chained_periods.period_number
 
     union all
 
@@ -300,10 +332,14 @@ net_lines as (
         credit_lines.charge_id,
         greatest(
             credit_lines.period_number, credit_lines.invoice_number_in_subscription
-        ) as counted_period_number,
+        ) + coalesce(chained_periods.chain_number, 0) as counted_period_number,
         cast(null as {{ type_quantity() }}) as quantity,
         credit_lines.line_total
     from credit_lines
+    left join chained_periods
+        on
+            credit_lines.subscription_id = chained_periods.subscription_id
+            and credit_lines.invoice_number_in_subscription = chained_periods.period_number
 
     union all
 
@@ -486,22 +522,28 @@ rounded as (
 
     select
         lines.*,
+        coalesce(chained_periods.period_number, lines.period_number) as line_period_number,
         {{ round_money('lines.amount', 'lines.exponent') }} as line_total
     from lines
     inner join build_window
         on lines.cutoff_at > build_window.open_from
+    left join chained_periods
+        on
+            lines.subscription_id = chained_periods.subscription_id
+            and lines.period_number
+            = chained_periods.period_number + chained_periods.chain_number
 
 )
 
 select
     subscription_id
-    || '/' || cast(period_number as {{ type_text() }})
+    || '/' || cast(line_period_number as {{ type_text() }})
     || '/' || commitment_id
     || '/' || line_kind as rated_line_id,
     subscription_id,
     customer_id,
     plan_id,
-    period_number,
+    line_period_number as period_number,
     commitment_id,
     line_kind,
     name,

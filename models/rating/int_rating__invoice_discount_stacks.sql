@@ -18,9 +18,9 @@ periods as (
 
 ),
 
-reopened_periods as (
+rated_periods as (
 
-    select * from {{ ref('int_rating__reopened_periods') }}
+    select * from {{ ref('int_rating__rated_periods') }}
 
 ),
 

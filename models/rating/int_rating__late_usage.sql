@@ -1,3 +1,11 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_window',
+        meta={'replaces': 'open_periods'},
+    )
+}}
+
 -- Closed periods of which usage, or a void, came in after their cutoff, and the close that corrects
 -- them: the subscription's next invoice, or the first of the next month if that is far.
 with

@@ -7,33 +7,50 @@ periods as (
 
 ),
 
+dependences as (
+
+    select * from {{ ref('int_rating__dependences') }}
+    where depending = 'all'
+
+),
+
 reopened_periods as (
 
     select * from {{ ref('int_rating__reopened_periods') }}
 
 )
 
--- closed_at decides what of the catalogue binds a period, cutoff_at what of its usage is known.
+-- A period whose subscription was corrected goes on from the others as known at its cutoff: it is
+-- in one chain with them. closed_at decides what of the catalogue binds a period, cutoff_at what
+-- of its usage is known.
 select
-    subscription_id,
-    customer_id,
-    plan_id,
-    currency,
-    time_zone,
-    billing_entity,
-    period_number,
-    period_number as own_period_number,
-    period_from,
-    period_to,
-    period_from_date,
-    period_to_date,
-    cycle_from,
-    cycle_to,
-    cycle_from_date,
-    cycle_to_date,
-    cutoff_at as closed_at,
-    cutoff_at
+    periods.subscription_id,
+    periods.customer_id,
+    periods.plan_id,
+    periods.currency,
+    periods.time_zone,
+    periods.billing_entity,
+    periods.period_number,
+    periods.period_number as own_period_number,
+    periods.period_from,
+    periods.period_to,
+    periods.period_from_date,
+    periods.period_to_date,
+    periods.cycle_from,
+    periods.cycle_to,
+    periods.cycle_from_date,
+    periods.cycle_to_date,
+    periods.cutoff_at as closed_at,
+    periods.cutoff_at,
+    case
+        when dependences.subscription_id is null then 0
+        else {{ reopened_number('0', 'periods.cutoff_at') }}
+    end as chain_number
 from periods
+left join dependences
+    on
+        periods.subscription_id = dependences.subscription_id
+        and periods.cutoff_at >= dependences.first_close_at
 
 union all
 
@@ -55,7 +72,8 @@ select
     periods.cycle_from_date,
     periods.cycle_to_date,
     reopened_periods.closed_at,
-    reopened_periods.cutoff_at
+    reopened_periods.cutoff_at,
+    {{ state_number('reopened_periods.period_number') }} as chain_number
 from periods
 inner join reopened_periods
     on

@@ -2,9 +2,24 @@
 -- depend on them.
 with
 
+build_window as (
+
+    select * from {{ ref('build_window') }}
+
+),
+
 late_usage as (
 
-    select * from {{ ref('int_rating__late_usage') }}
+    select late_usage.*
+    from {{ ref('int_rating__late_usage') }} as late_usage
+    inner join build_window
+        on late_usage.cutoff_at > build_window.open_from
+
+),
+
+dependences as (
+
+    select * from {{ ref('int_rating__dependences') }}
 
 ),
 
@@ -14,49 +29,7 @@ periods as (
 
 ),
 
-plan_phases as (
-
-    select * from {{ ref('int_subscriptions__plan_phases') }}
-
-),
-
-pool_members as (
-
-    select * from {{ ref('int_rating__pool_members') }}
-
-),
-
-meters as (
-
-    select * from {{ ref('stg_catalog__meters') }}
-
-),
-
-charges as (
-
-    select * from {{ ref('stg_catalog__charges') }}
-
-),
-
-allowances as (
-
-    select * from {{ ref('stg_catalog__allowances') }}
-
-),
-
-commitments as (
-
-    select * from {{ ref('stg_catalog__commitments') }}
-
-),
-
-discounted_plans as (
-
-    select * from {{ ref('int_rating__discounted_plans') }}
-
-),
-
-closes as (
+late_closes as (
 
     select
         subscription_id,
@@ -69,61 +42,30 @@ closes as (
 
 ),
 
--- Which periods of a subscription depend on which: what is carried from one into the next, all
--- later ones; a window of several or an amount that is used up, all.
-dependences as (
-
-    select
-        plan_phases.subscription_id,
-        'later' as depending
-    from plan_phases
-    inner join charges
-        on plan_phases.plan_id = charges.plan_id
-    inner join meters
-        on charges.meter_profile = meters.meter_profile
-    where meters.carry_over
-
-    union
-
-    select
-        plan_phases.subscription_id,
-        'all' as depending
-    from plan_phases
-    inner join allowances
-        on plan_phases.plan_id = allowances.plan_id
-    where allowances.rollover_periods > 0
-
-    union
-
-    select
-        plan_phases.subscription_id,
-        'all' as depending
-    from plan_phases
-    inner join commitments
-        on plan_phases.plan_id = commitments.plan_id
-
-    union
-
-    select
-        commitments.subscription_id,
-        'all' as depending
-    from commitments
-    where commitments.subscription_id is not null
-
-    union
-
-    select
-        discounted_plans.subscription_id,
-        'all' as depending
-    from discounted_plans
-    where discounted_plans.total_amount is not null
-
-    union
+-- Where all periods hang together, the ones to come go on from what earlier ones come to as known
+-- by then: once there was late usage, every close rates all.
+closes as (
 
     select
         subscription_id,
-        'all' as depending
-    from pool_members
+        cutoff_at,
+        first_number
+    from late_closes
+
+    union
+
+    select
+        periods.subscription_id,
+        periods.cutoff_at,
+        1 as first_number
+    from periods
+    inner join build_window
+        on periods.cutoff_at > build_window.open_from
+    inner join dependences
+        on
+            periods.subscription_id = dependences.subscription_id
+            and periods.cutoff_at >= dependences.first_close_at
+    where dependences.depending = 'all'
 
 ),
 

@@ -181,7 +181,13 @@ def correct_customer(
         posted: dict[Key, dict[str, Fraction | None]] = {}
         described: dict[Key, Line] = {}
         taken: set[tuple[int, datetime]] = set()
-        for close in sorted(closes[name]):
+        own_closes = closes[name]
+        if depending == "all" and own_closes:
+            # What earlier periods come to as known by now is what the next ones go on from.
+            first_close = min(own_closes)
+            coming = {one.cutoff_at for one in periods[name] if one.cutoff_at >= first_close}
+            own_closes = own_closes | coming
+        for close in sorted(own_closes):
             if close not in stated:
                 stated[close] = restate(close)
             own = {fact for fact in facts[name] if fact[1] <= close} - taken
@@ -193,6 +199,9 @@ def correct_customer(
                 late = closed
             elif depending == "later":
                 late |= {number for number in closed if number >= first}
+            if depending == "all":
+                closing = {one.number for one in periods[name] if one.cutoff_at == close}
+                replace_own_lines(invoices[name], stated[close][name], closing)
             if not late:
                 continue
             restated |= {(close, name, number) for number in late}
@@ -213,6 +222,15 @@ def correct_customer(
                 posted[key] = now
             post(subscription, periods[name], invoices[name], close, added, as_of_at)
     return restated
+
+
+def replace_own_lines(
+    invoices: list[Invoice], stated: list[Invoice], closing: set[int]
+) -> None:
+    """The documents that close now, as they are after all that was corrected before them."""
+    for number in closing:
+        found = [one for one in stated if one.cycle == number]
+        invoices[:] = [one for one in invoices if one.cycle != number] + found
 
 
 def post(
