@@ -48,7 +48,6 @@ HOMES = {"solo": "America/New_York", "duo": "UTC", "move": "UTC"}
 # subscription, meter, local time, value; loaded at the end of the UTC day, or of the day given
 USES = [
     ("solo-1", "tokens", "01-05T23:30", 30, "01-06"),
-    ("solo-1", "tokens", "01-06T10:00", 999, "02-03"),  # after January's cutoff
     ("solo-1", "tokens", "02-03T10:00", 90),
     ("solo-1", "images", "02-10T10:00", 40),
     ("solo-1", "images", "03-02T10:00", 100),
