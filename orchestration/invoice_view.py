@@ -107,7 +107,8 @@ def read_discounts(marts: Marts, column: str, value: str) -> list[Row]:
         from marts.line_discounts as discounts
         inner join marts.invoice_lines as lines
             on discounts.rated_line_id = lines.rated_line_id
-        where lines.{column} = ?
+        -- Of a correction they are those of the whole line, as rated again.
+        where lines.{column} = ? and lines.adjusts_rated_line_id is null
         order by lines.line_number, discounts.discount_number
         """,
         value,
@@ -186,6 +187,7 @@ def _describe(line: Row, invoice: Row) -> str:
     notes = [
         _span(line, invoice),
         (line["dimension_values"] or "").replace("|", ", "),
+        f"corrects {line['adjusts_invoice_id']}" if line["adjusts_invoice_id"] else "",
     ]
     shown = ", ".join(note for note in notes if note)
     return f"{text} [dim]{escape(shown)}[/dim]" if shown else text

@@ -29,11 +29,12 @@ line_rows as (
     inner join subscriptions.int_subscriptions__periods as periods
         on
             price_rows.subscription_id = periods.subscription_id
-            and price_rows.period_number = periods.period_number
+            -- A period that is rated again has a number of its own.
+            and mod(price_rows.period_number, 1000000) = periods.period_number
     where
         periods.customer_id = ?
         and periods.subscription_id = ?
-        and periods.period_number = ?
+        and price_rows.period_number = ?
         and price_rows.charge_id = ?
         and price_rows.part_number = ?
 
@@ -164,25 +165,36 @@ line_events as (
 """
 
 
-def _parameters(marts: Marts, line: Row) -> list[object]:
-    (rated,) = marts.rows(
-        "select price_row_id, part_number from marts.rated_lines where rated_line_id = ?",
+def _parameters(marts: Marts, line: Row) -> list[object] | None:
+    """None for a line that a correction took back whole: nothing is left that it bills."""
+    found = marts.rows(
+        "select price_row_id, part_number, invoice_number_in_subscription from marts.rated_lines"
+        " where rated_line_id = ?",
         line["rated_line_id"],
     )
+    if not found:
+        return None
     return [
         line["customer_id"],
         line["subscription_id"],
-        line["period_number"],
+        found[0]["invoice_number_in_subscription"],
         line["charge_id"],
-        rated["part_number"],
+        found[0]["part_number"],
         line["customer_id"],
-        rated["price_row_id"],
+        found[0]["price_row_id"],
     ]
+
+
+def _rows(marts: Marts, line: Row, sql: str) -> list[Row]:
+    parameters = _parameters(marts, line)
+    return marts.rows(sql, *parameters) if parameters else []
 
 
 def list_days(marts: Marts, line: Row) -> list[Row]:
     """One row per UTC day with events of the line: their number, and the sum of their values."""
-    return marts.rows(
+    return _rows(
+        marts,
+        line,
         LINE_EVENTS
         + """
         select
@@ -193,21 +205,20 @@ def list_days(marts: Marts, line: Row) -> list[Row]:
         group by cast(occurred_at as date)
         order by usage_date
         """,
-        *_parameters(marts, line),
     )
 
 
 def count_events(marts: Marts, line: Row) -> int:
     """How many events the line bills."""
-    found = marts.rows(
-        LINE_EVENTS + "select count(*) as event_count from line_events", *_parameters(marts, line)
-    )
-    return found[0]["event_count"]
+    found = _rows(marts, line, LINE_EVENTS + "select count(*) as event_count from line_events")
+    return found[0]["event_count"] if found else 0
 
 
 def list_events(marts: Marts, line: Row, limit: int) -> list[Row]:
     """The first `limit` events of the line in their order, with the file and line they came in."""
-    return marts.rows(
+    return _rows(
+        marts,
+        line,
         LINE_EVENTS
         + f"""
         select
@@ -227,5 +238,4 @@ def list_events(marts: Marts, line: Row, limit: int) -> list[Row]:
         order by line_events.occurred_at, line_events.load_id, line_events.line_number
         limit {int(limit)}
         """,
-        *_parameters(marts, line),
     )

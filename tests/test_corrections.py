@@ -315,3 +315,40 @@ def test_totals_are_those_of_the_lines(stepped):
     )
     assert difference == Decimal(0)
     assert stepped["duckdb"].run("verify").returncode == 0
+
+
+def test_a_correction_is_shown_and_traced(stepped):
+    """Its document says what it corrects; its trace has the events of the period as known then."""
+    house = stepped["duckdb"]
+    ((invoice_id, line_id, adjusted, rated_line_id),) = house.query(
+        "select invoice_id, line_id, adjusts_invoice_id, rated_line_id from ledger.lines"
+        " where charge_id = 'usage' and subscription_id = 'volume' and event_count > 0"
+        " and adjusts_line_id is not null order by 1, 2 limit 1"
+    )
+    shown = house.run("invoice", invoice_id, with_catalog=False)
+    assert shown.returncode == 0, shown.stderr
+    assert f"corrects {adjusted}" in " ".join(shown.stdout.split())
+    traced = house.run("explain", line_id, "--format", "json", with_catalog=False)
+    assert traced.returncode == 0, traced.stderr
+    explained = json.loads(traced.stdout)
+    ((quantity, event_count),) = house.query(
+        "select quantity, event_count from marts.rated_lines where rated_line_id = ?",
+        [rated_line_id],
+    )
+    assert explained["event_count"] == event_count
+    assert sum(Decimal(day["quantity_sum"]) for day in explained["days"]) == quantity
+    assert explained["steps"]
+
+
+def test_a_line_that_was_taken_back_whole_has_no_events(stepped):
+    house = stepped["duckdb"]
+    gone = house.query(
+        "select line_id from ledger.lines as posted where adjusts_line_id is not null"
+        " and charge_id = 'usage' and line_kind = 'usage' and not exists (select 1 from"
+        " marts.rated_lines as rated where rated.rated_line_id = posted.rated_line_id)"
+    )
+    assert gone
+    for (line_id,) in gone[:1]:
+        traced = house.run("explain", line_id, "--format", "json", with_catalog=False)
+        assert traced.returncode == 0, traced.stderr
+        assert json.loads(traced.stdout)["event_count"] == 0

@@ -224,9 +224,7 @@ def correct_customer(
     return restated
 
 
-def replace_own_lines(
-    invoices: list[Invoice], stated: list[Invoice], closing: set[int]
-) -> None:
+def replace_own_lines(invoices: list[Invoice], stated: list[Invoice], closing: set[int]) -> None:
     """The documents that close now, as they are after all that was corrected before them."""
     for number in closing:
         found = [one for one in stated if one.cycle == number]
