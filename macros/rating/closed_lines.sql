@@ -57,6 +57,7 @@
         ("price_row_id", type_text()),
         ("rounded_total", type_total()),
         ("currency", type_text()),
+        ("closed_at", type_timestamp()),
     ]) }}
     {%- else -%}
     select
@@ -84,7 +85,8 @@
         proration,
         price_row_id,
         rounded_total,
-        currency
+        currency,
+        cutoff_at as closed_at
     from {{ relation }}
     where
         cutoff_at <= {{ open_from() }}

@@ -20,7 +20,8 @@
 
 {#
     The discounts of these levels that apply to each of `lines`, and in which pass: a select over the
-    CTEs build_window, periods, rated_periods, discounted_plans and `lines` (what is left of each in left_total).
+    CTEs build_window, periods, rated_periods, opening_invoices, discounted_plans and `lines` (what is
+    left of each in left_total).
     The discounts that meet on an invoice are numbered without gaps, so that there are no more passes
     than discounts that meet; one that is used up over invoices has the same number on all of them.
     `scope` is what a discount acts on as one: an expression over `lines`, '' for the whole invoice.
@@ -80,6 +81,11 @@ matched as (
         on
             {{ lines }}.subscription_id = rated_periods.subscription_id
             and {{ lines }}.invoice_number_in_subscription = rated_periods.period_number
+    left join opening_invoices
+        on
+            {{ lines }}.subscription_id = opening_invoices.subscription_id
+            and {{ lines }}.invoice_number_in_subscription
+            = opening_invoices.invoice_number_in_subscription
     where
         {{ lines }}.left_total > 0
         and discounted_plans.level in ('{{ levels | join("', '") }}')
@@ -93,7 +99,12 @@ matched as (
             case
                 when {{ is_first_rating(lines ~ '.invoice_number_in_subscription') }}
                     then {{ lines }}.cutoff_at
-                else coalesce(rated_periods.closed_at, {{ lines }}.cutoff_at)
+                else
+                    coalesce(
+                        rated_periods.closed_at,
+                        opening_invoices.closed_at,
+                        {{ lines }}.cutoff_at
+                    )
             end,
             build_window.as_of_at
         )

@@ -341,6 +341,7 @@ select
     end as share_denominator,
     is_rated_in_full,
     is_split,
+    closed_at,
     cutoff_at
 from shared
 where

@@ -24,6 +24,18 @@ rated_periods as (
 
 ),
 
+-- The opening invoice has no period of its own to say when it was closed.
+opening_invoices as (
+
+    select distinct
+        subscription_id,
+        invoice_number_in_subscription,
+        closed_at
+    from {{ ref('int_rating__reopened_fees') }}
+    where {{ own_number('invoice_number_in_subscription') }} = 0
+
+),
+
 discounted_plans as (
 
     select * from {{ ref('int_rating__discounted_plans') }}

@@ -14,6 +14,15 @@ reopened_periods as (
 
 ),
 
+rated_periods as (
+
+    select * from {{ ref('int_rating__rated_periods') }}
+    where
+        {{ is_asked | lower }}
+        and chain_number > 0
+
+),
+
 fee_lines as (
 
     select * from {{ ref('int_rating__fee_lines') }}
@@ -26,7 +35,8 @@ currencies as (
 
 ),
 
--- The opening invoice (number 0) goes with the first period.
+-- The opening invoice (number 0) goes with the first period, be that rated again or for the first
+-- time in a chain.
 reopened_invoices as (
 
     select
@@ -41,7 +51,7 @@ reopened_invoices as (
         subscription_id,
         0 as own_period_number,
         cutoff_at
-    from reopened_periods
+    from rated_periods
     where own_period_number = 1
 
 ),
@@ -65,7 +75,8 @@ billed as (
         proration,
         price_row_id,
         rounded_total,
-        currency
+        currency,
+        cutoff_at as closed_at
     from fee_lines
 
     union all
@@ -96,6 +107,7 @@ select
     billed.rounded_total,
     billed.currency,
     currencies.exponent,
+    billed.closed_at,
     reopened_invoices.cutoff_at
 from billed
 inner join reopened_invoices

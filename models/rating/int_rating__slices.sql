@@ -102,10 +102,7 @@ select
     bounded.slice_from,
     bounded.slice_to,
     case
-        when
-            charge_parts.cutoff_at <= {{ close_at() }}
-            or not {{ is_first_rating('charge_parts.period_number') }}
-            then bounded.slice_to
+        when charge_parts.closed_at <= {{ close_at() }} then bounded.slice_to
         else greatest(bounded.slice_from, least(bounded.slice_to, {{ as_of_at() }}))
     end as until_at,
     charge_parts.cutoff_at
