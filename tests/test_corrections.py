@@ -338,17 +338,3 @@ def test_a_correction_is_shown_and_traced(stepped):
     assert explained["event_count"] == event_count
     assert sum(Decimal(day["quantity_sum"]) for day in explained["days"]) == quantity
     assert explained["steps"]
-
-
-def test_a_line_that_was_taken_back_whole_has_no_events(stepped):
-    house = stepped["duckdb"]
-    gone = house.query(
-        "select line_id from ledger.lines as posted where adjusts_line_id is not null"
-        " and charge_id = 'usage' and line_kind = 'usage' and not exists (select 1 from"
-        " marts.rated_lines as rated where rated.rated_line_id = posted.rated_line_id)"
-    )
-    assert gone
-    for (line_id,) in gone[:1]:
-        traced = house.run("explain", line_id, "--format", "json", with_catalog=False)
-        assert traced.returncode == 0, traced.stderr
-        assert json.loads(traced.stdout)["event_count"] == 0
