@@ -30,6 +30,7 @@ LINE = dict.fromkeys(
         "full_days",
         "share_numerator",
         "share_denominator",
+        "adjusts_invoice_id",
     )
 ) | {
     "name": "Seats",

@@ -118,16 +118,18 @@ def test_a_charge_stays_within_its_limits(seed):
     limits = {
         (row["plan_id"], row["charge_id"], row["currency"]): row for row in rows["charge_limits"]
     }
+    # A correction counts with the invoice that it corrects.
+    totals: Counter[tuple[str, str, str, str]] = Counter()
     for invoice in made.invoices:
-        totals: Counter[str] = Counter()
         for line in invoice.lines:
-            totals[line.charge_id] += Decimal(line.line_total)
-        for charge_id, total in totals.items():
-            key = (plans[invoice.subscription_id], charge_id, invoice.currency)
-            limit = limits.get(key)
-            if limit is not None:
-                assert total >= Decimal(limit["minimum"])
-                assert not limit["maximum"] or total <= Decimal(limit["maximum"])
+            billed_on = line.adjusts or invoice.invoice_id
+            key = (billed_on, plans[invoice.subscription_id], line.charge_id, invoice.currency)
+            totals[key] += Decimal(line.line_total)
+    for (_, *key), total in totals.items():
+        limit = limits.get(tuple(key))
+        if limit is not None:
+            assert total >= Decimal(limit["minimum"])
+            assert not limit["maximum"] or total <= Decimal(limit["maximum"])
 
 
 @quick
@@ -154,10 +156,18 @@ def test_parts_tile_the_phases_of_their_charge(seed):
 @given(seeds())
 def test_discounts_and_credits_never_exceed_what_they_are_of(seed):
     made = bill(*small_world(seed))
+    totals: Counter[tuple] = Counter()
+    discounts: Counter[tuple] = Counter()
     for line in made.lines:
-        total, discount = Decimal(line.line_total), Decimal(line.discount_total)
+        # A correction counts with the line that it corrects.
+        billed_on = line.adjusts or line.invoice_id
+        place = (line.charge_id, line.part_number, line.dimension_values, line.from_date)
+        key = (line.kind, billed_on, *place)
+        totals[key] += Decimal(line.line_total)
+        discounts[key] += Decimal(line.discount_total)
+    for key, discount in discounts.items():
         assert discount >= 0
-        if line.kind == "credit":
-            assert (total, discount) <= (0, 0)
+        if key[0] == "credit":
+            assert totals[key] <= 0 and discount == 0
         elif discount:
-            assert total >= 0
+            assert totals[key] >= 0
