@@ -868,6 +868,10 @@ def plain_world(seed: int) -> tuple[dict[str, list[Row]], list[dict], date]:
     return world(seed, 8, has_terms=False)
 
 
+#: The worlds that properties are asked of, each of all of them, so that each is billed once.
+PROPERTY_SEEDS = tuple(range(20261000, 20261016))
+
+
 def seeds() -> st.SearchStrategy[int]:
     """Seeds of worlds; a failing example names the one to run again."""
-    return st.integers(min_value=0, max_value=2**31 - 1)
+    return st.sampled_from(PROPERTY_SEEDS)

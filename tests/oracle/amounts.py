@@ -32,18 +32,19 @@ def ceiling_at(value: Fraction, digits: int) -> Fraction:
 
 def half_away(value: Fraction, digits: int) -> Fraction:
     """Round half away from zero, the only rounding of money and quantities."""
-    scale = Fraction(10) ** digits
-    rounded = Fraction((abs(value) * scale + Fraction(1, 2)).__floor__()) / scale
-    return -rounded if value < 0 else rounded
+    scale = 10**digits
+    # floor(|value| * scale + 1/2) in whole numbers.
+    rounded = (2 * abs(value.numerator) * scale + value.denominator) // (2 * value.denominator)
+    return Fraction(-rounded if value < 0 else rounded, scale)
 
 
 def fixed(value: Fraction, digits: int) -> str:
     """Text with exactly `digits` decimals; the value must have no more than these."""
-    scaled = value * 10**digits
-    if scaled.denominator != 1:
+    scaled, rest = divmod(value.numerator * 10**digits, value.denominator)
+    if rest:
         raise ValueError(f"{value} has more than {digits} decimals")
     sign = "-" if scaled < 0 else ""
-    text = str(abs(scaled.numerator)).rjust(digits + 1, "0")
+    text = str(abs(scaled)).rjust(digits + 1, "0")
     return f"{sign}{text[:-digits]}.{text[-digits:]}" if digits else sign + text
 
 

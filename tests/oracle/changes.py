@@ -73,9 +73,13 @@ class Life:
     start_date: date
     recorded: dict[datetime, list[datetime]]
     seats_recorded: dict[tuple[str, datetime], datetime]
-    #: What periods.py worked out once: a grid's cycles by term, periods by term and cycle.
+    #: What was worked out once: cycles by term, periods by term and cycle, parts by period,
+    #: what was measured by part and usage, fees by the number of periods.
     cycles: dict[int, tuple] = field(default_factory=dict)
     periods: dict[tuple[int, int], object] = field(default_factory=dict)
+    parts: dict[int, list] = field(default_factory=dict)
+    measured: dict[tuple, object] = field(default_factory=dict)
+    fees: dict[int, object] = field(default_factory=dict)
 
     def is_active(self, instant: datetime) -> bool:
         begins_at = self.subscription.starts_at

@@ -326,3 +326,12 @@ class FeeRater:
             used = (end - here.instant) // MICROSECOND
             return price * used / ((fee.full_to - fee.full_from) // MICROSECOND)
         return price
+
+
+def rate_fees(catalog: Catalog, subscription: Subscription, periods: list[Period]) -> FeeRater:
+    """The fees of a subscription's periods; worked out once, for usage does not move them."""
+    fees = life_of(catalog, subscription).fees
+    if len(periods) not in fees:
+        fees[len(periods)] = FeeRater(catalog, subscription, periods)
+        fees[len(periods)].rate()
+    return fees[len(periods)]

@@ -9,7 +9,7 @@ from .catalog import Catalog, Subscription
 from .commitments import commitment_drafts
 from .discounts import Discounter
 from .drafts import Draft, credit_draft, fee_draft, minimum_draft, usage_draft
-from .fees import FeeCredit, FeeRater
+from .fees import FeeCredit, rate_fees
 from .parts import Part
 from .periods import Period, cutoff, known_at, list_periods
 from .pricing import Step
@@ -169,8 +169,7 @@ def invoice_subscription(
     periods = list_periods(catalog, subscription, as_of_at, beyond=1)
     if not periods:
         return []
-    fees = FeeRater(catalog, subscription, periods)
-    fees.rate()
+    fees = rate_fees(catalog, subscription, periods)
     documents = list_documents(catalog, subscription, periods, as_of_at)
     discounter = Discounter(catalog, subscription, periods)
     drafts: dict[int, list[Draft]] = {}

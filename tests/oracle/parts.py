@@ -186,7 +186,14 @@ def is_same(charge_id: str, before: list[Candidate], after: list[Candidate]) -> 
 
 
 def list_parts(catalog: Catalog, life: Life, period: Period) -> list[Part]:
-    """Parts of all usage charges of a period, charge by charge in time."""
+    """Parts of all usage charges of a period, charge by charge in time; worked out once."""
+    if period.number not in life.parts:
+        life.parts[period.number] = split_charges(catalog, life, period)
+    return life.parts[period.number]
+
+
+def split_charges(catalog: Catalog, life: Life, period: Period) -> list[Part]:
+    """The parts of `list_parts`."""
     by_phase = list_candidates(catalog, life, period)
     charge_ids = {one.charge.charge_id for own in by_phase for one in own}
     parts = []

@@ -1,6 +1,6 @@
 """From usage to rated lines (section 3, *Meters*, *Pricing*, *What is known when*)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
@@ -10,7 +10,7 @@ from .changes import life_of
 from .metering import Usage
 from .parts import Part, list_parts
 from .periods import Period
-from .pricing import Step, rate
+from .pricing import Rated, Step, rate
 
 EMPTY_IS_ZERO = ("count", "sum", "count_unique")
 Place = tuple[str, int]
@@ -18,7 +18,10 @@ Place = tuple[str, int]
 
 @dataclass
 class Measured:
-    """The usage of one price row of a part; what allowances cover of it is filled in later."""
+    """The usage of one price row of a part; what allowances cover of it is filled in later.
+
+    `rated` keeps what it was rated to, by the quantity: measured again, it is the same.
+    """
 
     part: Part
     row: PriceRow
@@ -27,6 +30,7 @@ class Measured:
     event_amount: Fraction
     places: set[Place]
     covered: Fraction = Fraction(0)
+    rated: dict[Fraction, Rated] = field(default_factory=dict)
 
     @property
     def billable(self) -> Fraction:
@@ -218,7 +222,40 @@ def measure_part(
     if restated_at is not None and period.cutoff_at < restated_at:
         known_until = min(restated_at, as_of_at)
     profile = catalog.profiles[part.charge.profile_id]
-    slices = {row: [Slice(begin, end) for begin, end in part.slices] for row in part.rows}
+    seen = [
+        usage
+        for usage in usages
+        if usage.event.occurred_at < part.end and is_visible(usage, known_until)
+    ]
+    # Known at another instant, the same usage measures the same.
+    own = catalog.subscriptions_of(subscription.customer_id)
+    key = (
+        (period.number, part.charge.charge_id, part.number),
+        tuple(map(place_of, seen)),
+        tuple(one.subscription_id for one in own if one.recorded_at < known_until),
+    )
+    kept = life_of(catalog, subscription).measured
+    if key not in kept:
+        kept[key] = PeriodUsage()
+        measure_seen(catalog, part, profile, seen, (known_until, as_of_at), kept[key])
+    found.measured += [replace(one) for one in kept[key].measured]
+    found.out_of_range |= kept[key].out_of_range
+
+
+def measure_seen(
+    catalog: Catalog,
+    part: Part,
+    profile: Profile,
+    usages: list[Usage],
+    known: tuple[datetime, datetime],
+    found: PeriodUsage,
+) -> None:
+    """Quantities of one part from the usage that is seen of it; `known` as in `measure_part`."""
+    known_until, as_of_at = known
+    period, subscription = part.period, part.period.subscription
+    slices = {
+        row.dimension_values: [Slice(begin, end) for begin, end in part.slices] for row in part.rows
+    }
 
     def is_own(usage: Usage, instant: datetime) -> bool:
         owner, charges, _ = resolve(catalog, usage, instant, known_until)
@@ -230,12 +267,10 @@ def measure_part(
 
     for usage in usages:
         occurred_at = usage.event.occurred_at
-        if occurred_at >= part.end or not is_visible(usage, known_until):
-            continue
         row = choose_row(part.rows, usage)
         if row is None:
             continue
-        for one in slices[row]:
+        for one in slices[row.dimension_values]:
             # Usage before a slice carries its level to whom the reference names at its start.
             if one.begin <= occurred_at < one.end and is_own(usage, occurred_at):
                 one.inside.append(usage)
@@ -244,9 +279,9 @@ def measure_part(
     is_closed = period.cutoff_at <= as_of_at
     until = part.end if is_closed else min(part.end, as_of_at)
     for row in part.rows:
-        events = [usage for one in slices[row] for usage in one.inside]
+        events = [usage for one in slices[row.dimension_values] for usage in one.inside]
         places = {place_of(usage) for usage in events}
-        quantity = aggregate(profile, slices[row], period, until)
+        quantity = aggregate(profile, slices[row.dimension_values], period, until)
         if quantity is None:
             continue
         event_amount = sum((usage.amount for usage in events if usage.amount), Fraction(0))
@@ -277,14 +312,16 @@ def rate_period(found: PeriodUsage) -> None:
     for one in found.measured:
         part = one.part
         rated_quantity = one.billable - one.covered
-        rated = rate(
-            one.row,
-            part.charge,
-            rated_quantity,
-            one.event_count,
-            one.event_amount,
-            part.fee_factor,
-        )
+        rated = one.rated.get(rated_quantity)
+        if rated is None:
+            rated = one.rated[rated_quantity] = rate(
+                one.row,
+                part.charge,
+                rated_quantity,
+                one.event_count,
+                one.event_amount,
+                part.fee_factor,
+            )
         if abs(rated.amount) >= AMOUNT_LIMIT:
             found.out_of_range |= one.places
             continue
