@@ -13,6 +13,11 @@ from datetime import date
 from pathlib import Path
 
 
+#: What of the vars goes by the environment (TALLY_FROM_DAY): dbt parses the project anew whenever
+#: vars change, and these change daily.
+DAYS = ("from_day", "through_day", "open_day")
+
+
 @dataclass(frozen=True)
 class Window:
     """Load days of one build, both ends included; a missing end is decided from the data.
@@ -86,9 +91,11 @@ def _command(
     arguments = [verb, "--project-dir", str(project), "--profiles-dir", str(project)]
     if target:
         arguments += ["--target", target]
+    days = {f"TALLY_{name.upper()}": str((variables or {}).get(name, "")) for name in DAYS}
+    variables = {name: value for name, value in (variables or {}).items() if name not in DAYS}
     if variables:
         arguments += ["--vars", json.dumps(variables, sort_keys=True)]
-    return Command(arguments + (options or []), catalog_environment(catalog, project))
+    return Command(arguments + (options or []), {**catalog_environment(catalog, project), **days})
 
 
 def build_command(

@@ -20,6 +20,7 @@ from orchestration.dbt_commands import (
 )
 
 PROJECT = Path("/house")
+NO_DAYS = {"TALLY_FROM_DAY": "", "TALLY_THROUGH_DAY": "", "TALLY_OPEN_DAY": ""}
 JANUARY = Window(date(2026, 1, 1), date(2026, 1, 31))
 
 
@@ -34,14 +35,16 @@ def test_build_without_options_lets_the_data_decide():
         "--exclude-resource-type",
         "unit_test",
     ]
-    assert command.environment == {}
+    assert command.environment == NO_DAYS
 
 
 def test_build_of_a_window_names_both_days():
-    arguments = build_command(PROJECT, "postgres", JANUARY).arguments
-    assert arguments[arguments.index("--target") + 1] == "postgres"
-    variables = json.loads(arguments[arguments.index("--vars") + 1])
-    assert variables == {"from_day": "2026-01-01", "through_day": "2026-01-31"}
+    command = build_command(PROJECT, "postgres", JANUARY)
+    assert command.arguments[command.arguments.index("--target") + 1] == "postgres"
+    # A var would make dbt parse the project anew each day.
+    assert "--vars" not in command.arguments
+    days = {"TALLY_FROM_DAY": "2026-01-01", "TALLY_THROUGH_DAY": "2026-01-31"}
+    assert command.environment == {**NO_DAYS, **days}
 
 
 def test_full_build_refreshes_and_says_so_to_the_models():
@@ -64,7 +67,8 @@ def test_catalog_is_named_relative_to_the_project(tmp_path):
     assert catalog_environment(tmp_path / "other", project) == {
         "TALLY_CATALOG": os.path.join("..", "other")
     }
-    assert seed_command(project, catalog=project / "mine").environment == {"TALLY_CATALOG": "mine"}
+    seed = seed_command(project, catalog=project / "mine")
+    assert seed.environment == {**NO_DAYS, "TALLY_CATALOG": "mine"}
 
 
 def test_parse_takes_a_warning_for_an_error():

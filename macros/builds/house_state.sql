@@ -34,9 +34,12 @@
     {{ return(run_query("select max(load_day) from " ~ relation).rows[0][0]) }}
 {%- endmacro %}
 
-{# A day given by the user, checked, as a SQL date; `null` when it was not given. #}
+{#
+    A day given by the user, checked, as a SQL date; `null` when it was not given. It comes as a var
+    or, so that dbt need not parse the project anew, from the environment.
+#}
 {% macro day_var(name) -%}
-    {%- set text = var(name, "") | string -%}
+    {%- set text = var(name, "") | string or env_var("TALLY_" ~ name | upper, "") -%}
     {%- if not text -%} {{ return("cast(null as date)") }} {%- endif -%}
     {%- if not modules.re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text) -%}
         {{ exceptions.raise_compiler_error(
