@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-
 #: What of the vars goes by the environment (TALLY_FROM_DAY): dbt parses the project anew whenever
 #: vars change, and these change daily.
 DAYS = ("from_day", "through_day", "open_day")
