@@ -54,7 +54,7 @@ def _add_house_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_build(arguments: argparse.Namespace) -> int:
-    from orchestration.building import build_from
+    from orchestration.building import build_on
     from orchestration.catalog import choose_source
 
     try:
@@ -73,7 +73,7 @@ def run_build(arguments: argparse.Namespace) -> int:
     if window.through_day is None:
         # A day that is named is said to be over; the running one is not.
         window = replace(window, open_day=find_open_day(arguments.target))
-    print(build_from(source, project, arguments.target, window, arguments.full))
+    print(build_on(source, project, arguments.target, window, arguments.full))
     return 0
 
 

@@ -1,4 +1,4 @@
--- What late usage changes of closed periods: for each line of a period that is rated again what it
+-- What late usage, and late rows of the catalogue, change of closed periods: for each line of a period that is rated again what it
 -- comes to now, less what has been posted of it.
 with
 
@@ -126,7 +126,6 @@ stated as (
 
 ),
 
--- Late usage moves no fee and no credit of one: only their share of a discount, where it is rated.
 moving as (
 
     select distinct
@@ -134,9 +133,6 @@ moving as (
         own_period_number,
         own_rated_line_id
     from stated
-    where
-        line_kind in ('usage', 'minimum', 'true_up', 'overage')
-        or stated_at > cast('1900-01-01' as {{ type_timestamp() }})
 
 ),
 

@@ -1,4 +1,4 @@
-"""What late usage changes of closed periods, and on which document (*Closing*, Adjustments)."""
+"""What late usage and late rows change of closed periods, on which document (*Adjustments*)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +10,7 @@ from .catalog import Catalog, Subscription
 from .changes import life_of
 from .clock import add_cycles
 from .invoices import TOTAL_DIGITS, Invoice, Line
+from .knowledge import LateRow
 from .metering import Usage
 from .periods import Period, list_periods
 
@@ -122,15 +123,49 @@ def measures_of(line: Line) -> dict[str, Fraction | None]:
 
 
 def lines_of(invoices: list[Invoice], numbers: set[int]) -> dict[Key, Line]:
-    """Their own lines of documents by key; a credit of a fee stands as it was posted."""
+    """Their own lines of documents by key."""
     found = {}
     for invoice in invoices:
         if invoice.cycle in numbers:
             for line in invoice.lines:
-                if line.kind != "credit" and not line.adjusts:
+                if not line.adjusts:
                     key = line_key(invoice.subscription_id, invoice.cycle, line)
                     found[key] = line
     return found
+
+
+def late_catalog_facts(
+    periods: list[Period], late: list[LateRow], as_of_at: datetime
+) -> set[tuple[int, datetime]]:
+    """(period, when it was known) of rows that came in after the cutoff of a period they touch."""
+    return {
+        (period.number, midnight_after(row.recorded_at))
+        for row in late
+        for period in periods
+        if midnight_after(row.recorded_at) <= as_of_at
+        and period.cutoff_at <= row.recorded_at
+        and (row.holds_from is None or period.period_to > row.holds_from)
+    }
+
+
+def corrected_so_far(
+    name: str, periods: list[Period], documents: list[Invoice]
+) -> tuple[dict[Key, dict[str, Fraction | None]], dict[Key, Line]]:
+    """What has been posted of each line in earlier closes, corrections included."""
+    numbers = {f"{name}@{one.to_date.isoformat()}": one.number for one in periods}
+    numbers |= {one.invoice_id: one.cycle for one in documents if one.cycle is not None}
+    posted: dict[Key, dict[str, Fraction | None]] = {}
+    described: dict[Key, Line] = {}
+    for document in sorted(documents, key=lambda one: one.cutoff):
+        for line in document.lines:
+            number = numbers[line.adjusts] if line.adjusts else document.cycle
+            key = line_key(name, number, line)
+            sums = posted.setdefault(key, dict.fromkeys(MEASURES))
+            for measure, value in measures_of(line).items():
+                if value is not None:
+                    sums[measure] = (sums[measure] or Fraction(0)) + value
+            described[key] = line
+    return posted, described
 
 
 def difference(line: Line, now: dict, before: dict) -> dict:
@@ -153,18 +188,23 @@ def correct_customer(
     catalog: Catalog,
     owned: list[Subscription],
     usages: list[Usage],
+    late_rows: list[LateRow],
     invoices: dict[str, list[Invoice]],
     restate: Restate,
+    since: datetime,
     as_of_at: datetime,
 ) -> set[tuple[datetime, str, int]]:
-    """Put onto the documents of a customer's subscriptions what late usage changes.
+    """Put onto the documents of a customer's subscriptions what late usage and late rows change.
 
-    At each close that corrects, every affected period is rated on all that is known then; what
-    differs from what has been posted so far is posted. Returns the closes, subscriptions and
-    periods that were rated again.
+    At each close after `since` that corrects, every affected period is rated on all that is known
+    then; what differs from what has been posted so far is posted. Returns the closes,
+    subscriptions and periods that were rated again.
     """
     periods = {one.subscription_id: list_periods(catalog, one, as_of_at) for one in owned}
-    facts = {name: late_facts(own, usages, as_of_at) for name, own in periods.items()}
+    facts = {
+        name: late_facts(own, usages, as_of_at) | late_catalog_facts(own, late_rows, as_of_at)
+        for name, own in periods.items()
+    }
     closes = {
         name: {close_of(periods[name], known_at) for _, known_at in own}
         for name, own in facts.items()
@@ -178,8 +218,8 @@ def correct_customer(
     for subscription in owned:
         name = subscription.subscription_id
         depending = dependents(catalog, subscription)
-        posted: dict[Key, dict[str, Fraction | None]] = {}
-        described: dict[Key, Line] = {}
+        closed_before = [one for one in invoices[name] if one.cutoff <= since]
+        posted, described = corrected_so_far(name, periods[name], closed_before)
         taken: set[tuple[int, datetime]] = set()
         own_closes = closes[name]
         if depending == "all" and own_closes:
@@ -188,10 +228,12 @@ def correct_customer(
             coming = {one.cutoff_at for one in periods[name] if one.cutoff_at >= first_close}
             own_closes = own_closes | coming
         for close in sorted(own_closes):
-            if close not in stated:
-                stated[close] = restate(close)
             own = {fact for fact in facts[name] if fact[1] <= close} - taken
             taken |= own
+            if close <= since:
+                continue
+            if close not in stated:
+                stated[close] = restate(close)
             late = {number for number, _ in own}
             closed = {one.number for one in periods[name] if one.cutoff_at < close}
             first = min(late, default=1)
@@ -213,6 +255,9 @@ def correct_customer(
             added = []
             for key in sorted(found.keys() | {one for one in posted if one[0] in late}):
                 line = found.get(key) or described[key]
+                # What was given back stays: a credit is made new, or taken back whole.
+                if line.kind == "credit" and key in found and key in posted:
+                    continue
                 now = measures_of(found[key]) if key in found else {}
                 before = posted.get(key, {})
                 if (now.get("line_total") or 0) == (before.get("line_total") or 0):
