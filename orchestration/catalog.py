@@ -160,13 +160,14 @@ class Source:
     def check_archive(self, target: str | None = None) -> list[Fault]:
         """Where it is no longer what the closes of the target's warehouse were made from."""
         from orchestration.archive import archive_faults
+        from orchestration.closed_bounds import bound_faults
         from orchestration.warehouse import connect, has_warehouse
 
         if not has_warehouse(target):
             return []
         with connect(target, read_only=True) as warehouse:
             catalog = self.read(warehouse)
-            faults = archive_faults(catalog, warehouse)
+            faults = archive_faults(catalog, warehouse) + bound_faults(catalog, warehouse)
         if not self.schema:
             return faults
         from orchestration.catalog_tables import name_tables

@@ -188,6 +188,7 @@ FIELDS: dict[str, dict[str, tuple[Rule, bool]]] = {
         "alignment": (choice("calendar", "anniversary"), True),
         "grace_days": (integer(0, 366), False),
         "trial_days": (integer(0, 3_660), False),
+        "correction_days": (integer(0, 3_660), False),
     },
     "charges": {
         "plan_id": (text(), True),

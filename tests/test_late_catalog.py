@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests.houses import write_catalog
 from tests.oracle import bill
 from tests.strategies import RAW_COLUMNS, catalog_row
 
@@ -100,6 +101,7 @@ def _catalog(is_on_time: bool = False) -> dict[str, list[dict]]:
             values.pop("recorded_at", None)
         rows.setdefault(file, []).append(catalog_row(file, **values))
 
+    add("plans", plan_id="yearly", product_id="p", name="y", cycle="year", alignment="calendar")
     add("products", product_id="p", name="p", product_type="saas")
     add("meters", meter="units", version="1", event_name="units", property="n", aggregation="sum")
     for plan, bands in PLANS.items():
@@ -296,6 +298,53 @@ def test_a_quiet_subscription_has_no_correction_but_of_late_usage(stepped):
         " where subscription_id = 'quiet' and adjusts_invoice_id is not null"
     )
     assert found in ([], [("usage",)])
+
+
+REFUSED = {
+    "a yearly plan": (
+        {"subscription_id": "quiet", "change": "plan", "plan_id": "yearly"},
+        'changes_at: found "2026-03-10", expected 2026-06-01T04:00:00Z or later',
+    ),
+    "an anchor": (
+        {
+            "subscription_id": "quiet",
+            "change": "plan",
+            "plan_id": "large",
+            "anchor_date": "2026-03-10",
+        },
+        'changes_at: found "2026-03-10", expected 2026-06-01T04:00:00Z or later',
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_late_row_moves_no_boundary(stepped, tmp_path, kind):
+    """It is refused with its file and line, and nothing is built."""
+    house = stepped["duckdb"]
+    change, message = REFUSED[kind]
+    rows = _catalog()
+    late = {"changes_at": "2026-03-10", "recorded_at": "2026-06-06T10:00:00Z"}
+    rows["subscription_changes"].append(catalog_row("subscription_changes", **late, **change))
+    before = house.export("ledger.documents")
+    folder = write_catalog(tmp_path / "catalog", rows)
+    done = house.run("build", "--catalog", str(folder), with_catalog=False)
+    assert done.returncode == 1
+    line = len(rows["subscription_changes"]) + 1
+    assert f"subscription_changes.csv:{line}: {message}" in done.stderr
+    assert house.export("ledger.documents") == before
+
+
+def test_an_end_is_not_taken_back_past_what_closed(stepped, tmp_path):
+    house = stepped["duckdb"]
+    rows = _catalog()
+    end = next(row for row in rows["subscription_changes"] if row["subscription_id"] == "ended")
+    rows["subscription_changes"].append(
+        {**end, "withdrawn": "true", "recorded_at": "2026-06-06T10:00:00Z"}
+    )
+    folder = write_catalog(tmp_path / "catalog", rows)
+    done = house.run("build", "--catalog", str(folder), with_catalog=False)
+    assert done.returncode == 1
+    assert 'withdrawn: found "true", expected a change from 2026-03-01T05:00:00Z on' in done.stderr
 
 
 def test_the_ledger_verifies(stepped):

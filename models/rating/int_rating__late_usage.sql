@@ -95,7 +95,7 @@ changed_customers as (
 
 ),
 
-late_periods as (
+known_periods as (
 
     select distinct
         periods.subscription_id,
@@ -127,6 +127,24 @@ late_periods as (
             and late_buckets.bucket_from < periods.period_to
             and late_buckets.bucket_from > periods.period_from - interval '15 minutes'
             and late_buckets.load_day >= cast(periods.cutoff_at as date)
+
+),
+
+-- A plan may say for how long after their cutoff its periods are corrected.
+late_periods as (
+
+    select known_periods.*
+    from known_periods
+    inner join periods
+        on
+            known_periods.subscription_id = periods.subscription_id
+            and known_periods.period_number = periods.period_number
+    inner join {{ ref('stg_catalog__plans') }} as plans
+        on periods.plan_id = plans.plan_id
+    where
+        plans.correction_days is null
+        or known_periods.known_at
+        <= periods.cutoff_at + plans.correction_days * interval '1 day'
 
 ),
 

@@ -297,6 +297,11 @@ reasoned as (
             when periods.period_from is null or periods.period_from >= {{ as_of_at() }} then null
             when prices_of_usage.price_row_count is null then 'no_charge'
             when prices_of_usage.out_of_range_count > 0 then 'out_of_range'
+            when
+                unbilled.load_day >= cast(periods.cutoff_at as date)
+                and unbilled.load_day
+                >= cast(periods.cutoff_at + plans.correction_days * interval '1 day' as date)
+                then 'too_late'
             -- A correction of its period bills it.
             when unbilled.load_day >= cast(periods.cutoff_at as date) then null
             else 'ambiguous_subscription'
@@ -320,6 +325,8 @@ reasoned as (
             and billable_subscriptions.billable_count = 1
             and unbilled.occurred_at >= periods.period_from
             and unbilled.occurred_at < periods.period_to
+    left join {{ ref('stg_catalog__plans') }} as plans
+        on periods.plan_id = plans.plan_id
     left join prices_of_usage
         on
             unbilled.load_id = prices_of_usage.load_id
@@ -339,6 +346,7 @@ ranked as (
                 case when reasoned.is_metered then 0 else 1 end,
                 case reasoned.reason
                     when 'out_of_range' then 0
+                    when 'too_late' then 1
                     when 'ambiguous_subscription' then 2
                     when 'no_charge' then 3
                     when 'paused' then 4

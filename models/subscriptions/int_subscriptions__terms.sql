@@ -152,6 +152,30 @@ late_ends as (
 
 ),
 
+-- The end that it had until then.
+earlier_ends as (
+
+    select
+        late_ends.subscription_id,
+        moments.moment_at,
+        min(moments.recorded_at) as recorded_at,
+        row_number() over (
+            partition by late_ends.subscription_id
+            order by moments.moment_at
+        ) as end_rank
+    from late_ends
+    inner join moments
+        on
+            late_ends.subscription_id = moments.subscription_id
+            and late_ends.ends_at < moments.moment_at
+            and late_ends.end_recorded_at > moments.recorded_at
+            and moments.moment in ('end', 'own_end')
+    group by
+        late_ends.subscription_id,
+        moments.moment_at
+
+),
+
 passed_cycles as (
 
     select
@@ -193,23 +217,57 @@ midnights as (
 
 ),
 
-passed_ends as (
+boundaries as (
 
     select
         passed_days.subscription_id,
-        max(midnights.midnight_at) as ends_at
+        midnights.midnight_at as boundary_at,
+        greatest(passed_days.known_at, passed_days.plan_recorded_at) as known_at
     from passed_days
     inner join midnights
         on
             passed_days.time_zone = midnights.time_zone
             and passed_days.local_date = midnights.local_date
+    left join earlier_ends
+        on
+            passed_days.subscription_id = earlier_ends.subscription_id
+            and earlier_ends.end_rank = 1
     where
         midnights.midnight_at > passed_days.ends_at
-        and {{ cutoff(
-            "midnights.midnight_at + passed_days.grace_days * interval '1 day'",
-            'greatest(passed_days.known_at, passed_days.plan_recorded_at)'
-        ) }} <= passed_days.end_recorded_at
-    group by passed_days.subscription_id
+        and (
+            earlier_ends.moment_at is null
+            or midnights.midnight_at < earlier_ends.moment_at
+        )
+
+    union all
+
+    select
+        late_ends.subscription_id,
+        earlier_ends.moment_at as boundary_at,
+        greatest(late_ends.known_at, late_ends.plan_recorded_at, earlier_ends.recorded_at)
+            as known_at
+    from late_ends
+    inner join earlier_ends
+        on
+            late_ends.subscription_id = earlier_ends.subscription_id
+            and earlier_ends.end_rank = 1
+
+),
+
+passed_ends as (
+
+    select
+        boundaries.subscription_id,
+        max(boundaries.boundary_at) as ends_at
+    from boundaries
+    inner join late_ends
+        on boundaries.subscription_id = late_ends.subscription_id
+    where
+        {{ cutoff(
+            "boundaries.boundary_at + late_ends.grace_days * interval '1 day'",
+            'boundaries.known_at'
+        ) }} <= late_ends.end_recorded_at
+    group by boundaries.subscription_id
 
 ),
 

@@ -9,7 +9,7 @@ from .corrections import correct_customer
 from .invoices import Invoice, Line, invoice_subscription, number_invoices
 from .knowledge import LateRow, knowledge_stops, late_rows
 from .metering import Usage, meter
-from .periods import Period, list_periods
+from .periods import Period, corrected_until, list_periods
 from .rating import (
     PeriodUsage,
     choose_row,
@@ -24,6 +24,7 @@ Place = tuple[str, int]
 #: The reason of an event that several profiles took is the one that came closest to a bill.
 RATING_REASONS = (
     "out_of_range",
+    "too_late",
     "ambiguous_subscription",
     "no_charge",
     "paused",
@@ -188,6 +189,10 @@ def reason_of(
         )
         if part is None or choose_row(part.rows, usage) is None:
             reasons.add("no_charge")
+        elif event.loaded_at >= max(
+            period.cutoff_at, corrected_until(catalog, period)
+        ) and place_of(usage) not in (found.out_of_range | out_of_range):
+            reasons.add("too_late")
         elif event.loaded_at >= period.cutoff_at and place_of(usage) not in out_of_range:
             # A correction of its period bills it.
             return set()

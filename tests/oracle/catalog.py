@@ -48,6 +48,8 @@ class Plan:
     recorded_at: datetime
     product_id: str = ""
     trial_days: int = 0
+    #: For how many days after its cutoff a period is corrected; None without end.
+    correction_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -440,6 +442,7 @@ def read_catalog(rows: Rows, as_of_at: datetime) -> Catalog:
             recorded_at=recorded(row),
             product_id=row["product_id"],
             trial_days=int(row["trial_days"] or 0),
+            correction_days=int(row["correction_days"]) if row["correction_days"] else None,
         )
     for row in known.get("charges", []):
         charge = Charge(

@@ -172,7 +172,8 @@ def live(catalog: Catalog, subscription: Subscription) -> Life:
     moves.sort(key=lambda move: move[:3])
     phases, terms = walk_plans(catalog, subscription, zone_name, moves, (ends_at, ended_at))
     if ends_at is not None:
-        terms[-1] = leave_closed(catalog, subscription, states, phases, terms[-1])
+        earlier = earlier_end(subscription, changes, ends_at, ended_at)
+        terms[-1] = leave_closed(catalog, subscription, states, phases, terms[-1], earlier)
     for phase in phases[1:]:
         recorded.setdefault(phase.begin, []).append(phase.recorded_at)
     quantities: dict[str, list[tuple[datetime, Fraction]]] = {}
@@ -202,12 +203,23 @@ def live(catalog: Catalog, subscription: Subscription) -> Life:
     )
 
 
+def earlier_end(
+    subscription: Subscription, changes: list[Change], ends_at: datetime, ended_at: datetime
+) -> tuple[datetime, datetime] | None:
+    """The end that the subscription had before its own became known, and when that did."""
+    ends = [(one.changes_at, one.recorded_at) for one in changes if one.kind == "end"]
+    if subscription.ends_at is not None:
+        ends.append((subscription.ends_at, subscription.recorded_at))
+    return min((one for one in ends if one[0] > ends_at and one[1] < ended_at), default=None)
+
+
 def leave_closed(
     catalog: Catalog,
     subscription: Subscription,
     states: list,
     phases: list[Phase],
     term: Term,
+    earlier: tuple[datetime, datetime] | None,
 ) -> Term:
     """The term past its end to the last boundary whose cutoff had passed when that became known.
 
@@ -223,6 +235,9 @@ def leave_closed(
     passed = None
     while True:
         boundary = first_instant(add_cycles(term.anchor, term.cycle, count), zone_name)
+        is_over = earlier is not None and boundary >= earlier[0]
+        if is_over:
+            boundary, known = earlier[0], max(known, earlier[1])
         closing = midnight_at_or_after(boundary + timedelta(days=plan.grace_days))
         if known >= closing:
             closing = midnight_after(known)
@@ -230,6 +245,8 @@ def leave_closed(
             break
         if boundary > term.end:
             passed = boundary
+        if is_over:
+            break
         count += 1
     return term if passed is None else replace(term, end=passed, ended_at=EPOCH)
 

@@ -12,7 +12,7 @@ from .clock import add_cycles
 from .invoices import TOTAL_DIGITS, Invoice, Line
 from .knowledge import LateRow
 from .metering import Usage
-from .periods import Period, list_periods
+from .periods import Period, corrected_until, list_periods
 
 MONTH = ("month", 1)
 DAY = timedelta(days=1)
@@ -202,7 +202,12 @@ def correct_customer(
     """
     periods = {one.subscription_id: list_periods(catalog, one, as_of_at) for one in owned}
     facts = {
-        name: late_facts(own, usages, as_of_at) | late_catalog_facts(own, late_rows, as_of_at)
+        name: {
+            (number, known_at)
+            for number, known_at in late_facts(own, usages, as_of_at)
+            | late_catalog_facts(own, late_rows, as_of_at)
+            if known_at <= corrected_until(catalog, own[number - 1])
+        }
         for name, own in periods.items()
     }
     closes = {

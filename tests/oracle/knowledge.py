@@ -7,9 +7,9 @@ what has closed: such periods are rated again, on all that is known at the next 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from .catalog import Catalog, Rows, customer_instant, optional_date, recorded, valid_date
+from .catalog import Catalog, Rows, customer_instant, recorded, valid_date
 from .changes import life_of
-from .clock import catalogue_instant
+from .clock import catalogue_instant, parse_instant
 
 DAY = timedelta(days=1)
 
@@ -69,7 +69,7 @@ def knowledge_stops(rows: Rows, first_day: date | None, as_of_at: datetime) -> l
                 is_late = row.get("applies_to") == "closed" or has_pins(rows)
                 since = valid_date(row)
             else:
-                since = optional_date(row["changes_at" if name[0] == "s" else "migrates_at"])
+                since = day_of(row["changes_at" if name[0] == "s" else "migrates_at"])
                 is_late = True
             known = recorded(row)
             if is_late and since < known.date() and known < as_of_at:
@@ -77,6 +77,11 @@ def knowledge_stops(rows: Rows, first_day: date | None, as_of_at: datetime) -> l
     if first_day is None:
         return []
     return sorted(one for one in instants if one.date() > first_day)
+
+
+def day_of(text: str) -> date:
+    """The UTC day of an instant; a local date as it stands."""
+    return date.fromisoformat(text) if len(text) == 10 else parse_instant(text).date()
 
 
 def has_pins(rows: Rows) -> bool:
