@@ -1,9 +1,10 @@
 {#
     Lines of closed invoices, as earlier runs left them in the mart rated_lines, of which a run
     computes only the open ones: what it needs from before is read here, above the mart, where no
-    ref() can point. A run never changes what it finds. `condition` says which.
+    ref() can point. A run never changes what it finds. `condition` says which; `states`: with those
+    of periods that were rated again.
 #}
-{% macro closed_lines(condition) -%}
+{% macro closed_lines(condition, states=false) -%}
     {%- set relation = earlier_relation("marts", "rated_lines") -%}
     select
         {%- if relation is none or everything_is_open() %}
@@ -30,7 +31,9 @@
     from {{ relation }}
     where
         cutoff_at <= {{ open_from() }}
+        {%- if not states %}
         and {{ is_first_rating('invoice_number_in_subscription') }}
+        {%- endif %}
         and {{ condition }}
         {%- endif %}
 {%- endmacro %}

@@ -85,7 +85,11 @@ corrected_lines as (
         posted_lines.*,
         coalesce(posted_lines.adjusts_rated_line_id, posted_lines.rated_line_id)
             as own_rated_line_id,
-        coalesce(posted_lines.adjusts_invoice_id, posted_lines.invoice_id) as own_invoice_id
+        -- Its period may have had no line of its own, and then there is no document of it.
+        {{ number_of_rated_line(
+            'posted_lines.subscription_id',
+            'coalesce(posted_lines.adjusts_rated_line_id, posted_lines.rated_line_id)'
+        ) }} as own_period_number
     from posted_lines
 
 ),
@@ -98,12 +102,10 @@ posted as (
         corrected_lines.own_rated_line_id,
         {{ summed_line_shape('corrected_lines') }}
     from corrected_lines
-    inner join {{ source('ledger', 'documents') }} as documents
-        on corrected_lines.own_invoice_id = documents.invoice_id
     inner join closed_periods
         on
-            documents.subscription_id = closed_periods.subscription_id
-            and documents.period_number = closed_periods.own_period_number
+            corrected_lines.subscription_id = closed_periods.subscription_id
+            and corrected_lines.own_period_number = closed_periods.own_period_number
     inner join build_window
         on closed_periods.closed_at <= build_window.sealed_until
     group by

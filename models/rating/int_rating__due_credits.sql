@@ -60,8 +60,63 @@ billed as (
         closed_lines.rounded_total as gross_total,
         closed_lines.line_total as net_total
     from (
-        {{ closed_lines("line_kind = 'recurring'") }}
+        {{ closed_lines("line_kind = 'recurring'", states=true) }}
     ) as closed_lines
+
+),
+
+-- As it was corrected by then: a fee that a late row of the catalogue moved is given back as such. (What
+-- late usage moves of its discounts is not.)
+billed_states as (
+
+    select
+        billed.*,
+        max(
+            case
+                when {{ is_first_rating('billed.invoice_number_in_subscription') }}
+                    then billed.gross_total
+            end
+        ) over (
+            partition by
+                billed.subscription_id,
+                billed.charge_id,
+                {{ own_number('billed.invoice_number_in_subscription') }},
+                billed.period_from
+        ) as first_gross_total
+    from billed
+
+),
+
+states as (
+
+    select
+        fee_credits.*,
+        billed.gross_total,
+        billed.net_total,
+        row_number() over (
+            partition by
+                fee_credits.subscription_id,
+                fee_credits.invoice_number_in_subscription,
+                fee_credits.charge_id,
+                fee_credits.credit_from_date,
+                fee_credits.date_rank
+            order by billed.invoice_number_in_subscription desc
+        ) as recency
+    from fee_credits
+    inner join billed_states as billed
+        on
+            fee_credits.subscription_id = billed.subscription_id
+            and fee_credits.charge_id = billed.charge_id
+            and fee_credits.billed_invoice_number
+            = {{ own_number('billed.invoice_number_in_subscription') }}
+            and {{ state_number('billed.invoice_number_in_subscription') }}
+            <= {{ reopened_number('0', 'fee_credits.cutoff_at') }}
+            and fee_credits.billed_fee_from = billed.period_from
+            and (
+                {{ is_first_rating('billed.invoice_number_in_subscription') }}
+                or billed.gross_total is distinct from billed.first_gross_total
+            )
+    where {{ has_rows(ref('int_rating__fee_credits')) | lower }}
 
 ),
 
@@ -69,30 +124,24 @@ billed as (
 used as (
 
     select
-        fee_credits.*,
-        billed.net_total as billed_total,
+        states.*,
+        states.net_total as billed_total,
         case
-            when billed.gross_total = billed.net_total then fee_credits.used_total
+            when states.gross_total = states.net_total then states.used_total
             else cast(
                 coalesce(
                     {{ multiply_divide_round(
-                        'fee_credits.used_total',
-                        minor_units('billed.net_total', 'fee_credits.exponent'),
-                        minor_units('billed.gross_total', 'fee_credits.exponent'),
-                        'fee_credits.exponent'
+                        'states.used_total',
+                        minor_units('states.net_total', 'states.exponent'),
+                        minor_units('states.gross_total', 'states.exponent'),
+                        'states.exponent'
                     ) }},
                     0
                 ) as {{ type_total() }}
             )
         end as used_net_total
-    from fee_credits
-    inner join billed
-        on
-            fee_credits.subscription_id = billed.subscription_id
-            and fee_credits.charge_id = billed.charge_id
-            and fee_credits.billed_invoice_number = billed.invoice_number_in_subscription
-            and fee_credits.billed_fee_from = billed.period_from
-    where {{ has_rows(ref('int_rating__fee_credits')) | lower }}
+    from states
+    where states.recency = 1
 
 )
 

@@ -144,7 +144,8 @@ def late_catalog_facts(
         for period in periods
         if midnight_after(row.recorded_at) <= as_of_at
         and period.cutoff_at <= row.recorded_at
-        and (row.holds_from is None or period.period_to > row.holds_from)
+        # A fee in advance stands on the invoice of the period that ends where it begins.
+        and (row.holds_from is None or period.period_to >= row.holds_from)
     }
 
 
