@@ -95,7 +95,32 @@ changed_customers as (
 
 ),
 
+-- A fee that was billed in advance stands on an earlier invoice than the period of its change.
+late_fees as (
+
+    select distinct
+        fee_periods.subscription_id,
+        fee_periods.customer_id,
+        fee_periods.invoice_number_in_subscription as period_number,
+        date_trunc('day', changed_customers.recorded_at) + interval '1 day' as known_at
+    from changed_customers
+    inner join {{ ref('int_subscriptions__fee_periods') }} as fee_periods
+        on
+            changed_customers.customer_id = fee_periods.customer_id
+            and changed_customers.recorded_at >= fee_periods.cutoff_at
+            and (
+                changed_customers.is_everywhere
+                or fee_periods.fee_to
+                > cast(changed_customers.from_date as {{ type_timestamp() }}) - interval '1 day'
+            )
+
+),
+
 known_periods as (
+
+    select * from late_fees
+
+    union
 
     select distinct
         periods.subscription_id,
@@ -138,7 +163,8 @@ late_periods as (
     inner join periods
         on
             known_periods.subscription_id = periods.subscription_id
-            and known_periods.period_number = periods.period_number
+            -- The opening invoice (number 0) is the first period's.
+            and greatest(known_periods.period_number, 1) = periods.period_number
     inner join {{ ref('stg_catalog__plans') }} as plans
         on periods.plan_id = plans.plan_id
     where

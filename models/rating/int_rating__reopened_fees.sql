@@ -32,7 +32,7 @@ reopened_invoices as (
         cutoff_at
     from reopened_periods
 
-    union all
+    union
 
     select
         subscription_id,

@@ -95,16 +95,32 @@ reopened as (
         dependences.depending = 'all'
         or periods.period_number >= closes.first_number
 
+),
+
+-- The opening invoice has no period of its own.
+openings as (
+
+    select
+        subscription_id,
+        min(cutoff_at) as cutoff_at
+    from {{ ref('int_subscriptions__fee_periods') }}
+    where invoice_number_in_subscription = 0
+    group by subscription_id
+
 )
 
 select
     reopened.subscription_id,
     {{ reopened_number('reopened.period_number', 'reopened.cutoff_at') }} as period_number,
     reopened.period_number as own_period_number,
-    periods.cutoff_at as closed_at,
+    coalesce(periods.cutoff_at, openings.cutoff_at) as closed_at,
     reopened.cutoff_at
 from reopened
-inner join periods
+left join periods
     on
         reopened.subscription_id = periods.subscription_id
         and reopened.period_number = periods.period_number
+left join openings
+    on
+        reopened.subscription_id = openings.subscription_id
+        and reopened.period_number = 0

@@ -124,7 +124,8 @@ def bill_customer(
 
     restated = correct_customer(catalog, owned, usages, late, own, restate, since, as_of_at)
     for restated_at, name, number in sorted(restated):
-        account.rated(name, number, again[restated_at][name].rated[number])
+        if number:
+            account.rated(name, number, again[restated_at][name].rated[number])
     account.documents = own
 
 

@@ -12,7 +12,8 @@ from .clock import add_cycles
 from .invoices import TOTAL_DIGITS, Invoice, Line
 from .knowledge import LateRow
 from .metering import Usage
-from .periods import Period, corrected_until, list_periods
+from .periods import Period, corrected_until, cutoff, list_fee_periods, list_periods
+from .periods import known_at as known_at_first
 
 MONTH = ("month", 1)
 DAY = timedelta(days=1)
@@ -149,11 +150,45 @@ def late_catalog_facts(
     }
 
 
+def late_fee_facts(
+    catalog: Catalog,
+    subscription: Subscription,
+    periods: list[Period],
+    late: list[LateRow],
+    as_of_at: datetime,
+) -> set[tuple[int, datetime]]:
+    """(invoice, when it was known) of rows that came in after a fee of theirs was billed ahead."""
+    life = life_of(catalog, subscription)
+    charges = {
+        (charge.charge_id, charge.every_cycles): charge
+        for phase in life.phases
+        for charge in catalog.charges.get(phase.plan_id, [])
+        if charge.charge_type == "recurring" and charge.timing == "advance"
+    }
+    opening = cutoff(subscription.starts_at, known_at_first(catalog, subscription))
+    facts = set()
+    for term in life.terms:
+        own = [period for period in periods if period.term is term]
+        for charge in charges.values():
+            for fee in list_fee_periods(catalog, subscription, charge, own) if own else []:
+                number = fee.invoice_index
+                closed_at = periods[number - 1].cutoff_at if number else opening
+                facts |= {
+                    (number, midnight_after(row.recorded_at))
+                    for row in late
+                    if midnight_after(row.recorded_at) <= as_of_at
+                    and closed_at <= row.recorded_at
+                    and (row.holds_from is None or fee.fee_to > row.holds_from)
+                }
+    return facts
+
+
 def corrected_so_far(
     name: str, periods: list[Period], documents: list[Invoice]
 ) -> tuple[dict[Key, dict[str, Fraction | None]], dict[Key, Line]]:
     """What has been posted of each line in earlier closes, corrections included."""
     numbers = {f"{name}@{one.to_date.isoformat()}": one.number for one in periods}
+    numbers |= {f"{name}@{one.from_date.isoformat()}": 0 for one in periods[:1]}
     numbers |= {one.invoice_id: one.cycle for one in documents if one.cycle is not None}
     posted: dict[Key, dict[str, Fraction | None]] = {}
     described: dict[Key, Line] = {}
@@ -201,13 +236,15 @@ def correct_customer(
     then; what differs from what has been posted so far is posted. Returns the closes,
     subscriptions and periods that were rated again.
     """
-    periods = {one.subscription_id: list_periods(catalog, one, as_of_at) for one in owned}
+    named = {one.subscription_id: one for one in owned}
+    periods = {name: list_periods(catalog, one, as_of_at) for name, one in named.items()}
     facts = {
         name: {
             (number, known_at)
             for number, known_at in late_facts(own, usages, as_of_at)
             | late_catalog_facts(own, late_rows, as_of_at)
-            if known_at <= corrected_until(catalog, own[number - 1])
+            | late_fee_facts(catalog, named[name], own, late_rows, as_of_at)
+            if known_at <= corrected_until(catalog, own[max(number, 1) - 1])
         }
         for name, own in periods.items()
     }
@@ -244,7 +281,7 @@ def correct_customer(
             closed = {one.number for one in periods[name] if one.cutoff_at < close}
             first = min(late, default=1)
             if depending == "all":
-                late = closed
+                late = closed | (late & {0})
             elif depending == "later":
                 late |= {number for number in closed if number >= first}
             if depending == "all":
@@ -297,9 +334,8 @@ def post(
     number = min((one.number for one in periods if one.cutoff_at == close), default=None)
     document = next((one for one in invoices if number and one.cycle == number), None)
     if document is None:
-        header = next(
-            one for one in periods if one.number == (number or max(key[0] for key, _ in added))
-        )
+        last = number or max(1, *(key[0] for key, _ in added))
+        header = next(one for one in periods if one.number == last)
         document = Invoice(
             invoice_id=(
                 f"{name}@{header.to_date.isoformat()}"
@@ -318,7 +354,7 @@ def post(
             total="0.0000",
         )
         invoices.append(document)
-    dates = {one.number: one.to_date for one in periods}
+    dates = {0: periods[0].from_date} | {one.number: one.to_date for one in periods}
     for key, line in sorted(added, key=lambda one: (one[0][0], one[0][1].encode())):
         place = len(document.lines) + 1
         document.lines.append(
