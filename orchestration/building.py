@@ -22,15 +22,11 @@ from orchestration.catalog import (
 )
 from orchestration.catalog_files import COLUMNS
 from orchestration.catalog_tables import project_schema
-from orchestration.causes import find_cause, holder_of_file
+from orchestration.causes import UNHARMED, find_cause, holder_of_file
 from orchestration.dbt_commands import Command, Window, build_command
 from orchestration.errors import UserError
 from orchestration.house import log_file, shorten, target_folder
 from orchestration.warehouse import connect, quote_identifier
-
-# What a build that ended early leaves: see DECISIONS.md, Crashes.
-UNHARMED = "what was landed and closed stands, nothing was closed by halves"
-
 
 @dataclass(frozen=True)
 class Outcome:

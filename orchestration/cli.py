@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from orchestration.causes import UNHARMED, find_cause
 from orchestration.dbt_commands import Window, read_day
 from orchestration.errors import UserError
 from orchestration.house import find_project
@@ -229,7 +230,8 @@ def main(words: Sequence[str] | None = None) -> int:
         text = " ".join(str(fault).split()) or type(fault).__name__
         if not type(fault).__module__.startswith("orchestration."):
             # Not one that a module of ours raised for a person to read.
-            text += " (TALLY_DEBUG=1 shows where)"
+            cause = find_cause(fault)
+            text = cause.sentence(UNHARMED) if cause else f"{text} (TALLY_DEBUG=1 shows where)"
         print(f"tally: {text}", file=sys.stderr)
         return 1
 

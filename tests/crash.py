@@ -93,8 +93,8 @@ class Moment:
 
 @dataclass
 class Ended:
-    """How a run ended: what it was doing at its moment (None: it had ended), its exit code, and
-    what it said on stderr."""
+    """How a run ended: what it was doing when it was killed or `act` was done (None: it had ended
+    before), its exit code, and what it said on stderr."""
 
     phase: str | None
     code: int
@@ -182,8 +182,8 @@ def run_until(
             if began is None and watch.has_come(moment, step):
                 began = time.monotonic()
             if phase is None and began is not None and time.monotonic() >= began + moment.seconds:
-                phase = watch.phase(step)
                 (act or kill)(process)
+                phase = watch.phase(step)
             time.sleep(POLL)
         ended = Ended(phase, process.returncode, process.communicate()[1])
         if process.returncode:
