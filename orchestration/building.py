@@ -28,6 +28,7 @@ from orchestration.errors import UserError
 from orchestration.house import log_file, shorten, target_folder
 from orchestration.warehouse import connect, quote_identifier
 
+
 @dataclass(frozen=True)
 class Outcome:
     """What a build did: how many nodes of each type, in how many runs, and how long it took."""

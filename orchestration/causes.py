@@ -30,6 +30,22 @@ def _cause(happened: str, remedy: str, *words: str) -> Cause:
     return Cause(happened, remedy, re.compile("|".join(words), re.IGNORECASE | re.DOTALL))
 
 
+LOST_CONNECTION = _cause(
+    "the connection to the warehouse was lost",
+    "run it again when the server answers",
+    r"server closed the connection",
+    r"terminating connection",
+    r"connection (?:already |has been |is )?closed",
+    r"connection to server [^\n]* failed",
+    r"could not (?:connect to|receive data from|send data to) (?:the )?server",
+    r"the database system is (?:shutting down|starting up|not yet accepting)",
+    r"lost synchronization with server",
+    r"connection (?:timed out|reset by peer)",
+    r"cursor already closed",
+    r"invalid socket",
+    r"server login has been failing",
+)
+
 # In this order: a server whose disk is full may also hang up.
 CAUSES = (
     _cause(
@@ -65,19 +81,7 @@ CAUSES = (
         "run it again (with --from and that day if it says so twice)",
         r"usage of \S+ came in while this build was closing that day",
     ),
-    _cause(
-        "the connection to the warehouse was lost",
-        "run it again when the server answers",
-        r"server closed the connection",
-        r"terminating connection",
-        r"connection (?:already |has been |is )?closed",
-        r"connection to server [^\n]* failed",
-        r"could not (?:connect to|receive data from|send data to) (?:the )?server",
-        r"the database system is (?:shutting down|starting up|not yet accepting)",
-        r"lost synchronization with server",
-        r"connection (?:timed out|reset by peer)",
-        r"cursor already closed",
-    ),
+    LOST_CONNECTION,
 )
 
 LOCKED_FILE = re.compile(r"could not set lock on file", re.IGNORECASE)

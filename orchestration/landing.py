@@ -23,7 +23,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.csv
 
-from orchestration.causes import find_cause
+from orchestration.causes import LOST_CONNECTION, find_cause
 from orchestration.errors import UserError
 from orchestration.ledger import sealed_until
 from orchestration.mapping import (
@@ -295,6 +295,8 @@ class _Lander:
         """What happened around the file, if that is it; then no other file fares better."""
         # What an engine says of a record may quote it.
         cause = find_cause(error) if _is_of_the_warehouse(error) else None
+        if cause is None and self.warehouse.is_lost:
+            cause = LOST_CONNECTION
         if cause is None:
             return None
         self.is_stopped = True
@@ -417,7 +419,9 @@ class _Lander:
         try:
             yield
         finally:
-            self.reader.unregister(RECORDS)
+            # A reader that was left in the middle may refuse; the first error is the one to show.
+            with suppress(duckdb.Error):
+                self.reader.unregister(RECORDS)
 
     def _check_strictly(
         self, path: str, form: str, compression: str | None, content_hash: str, shape: str
@@ -440,13 +444,22 @@ class _Lander:
             with self._any_row_order():
                 self.warehouse.execute(f"insert into {self.events} ({columns}) {query}", params)
             return
-        batches = self.reader.sql(query, params=params).to_arrow_reader(20_000)
-        with self.warehouse.connection.cursor() as cursor:
-            cursor.copy_expert(
-                f"copy {self.events} ({columns}) from stdin with (format csv)",
-                _CsvStream(batches),
-                size=1 << 20,
-            )
+        with self.reader.sql(query, params=params).to_arrow_reader(20_000) as batches:
+            self._copy(f"copy {self.events} ({columns}) from stdin with (format csv)", batches)
+
+    def _copy(self, statement: str, batches: pa.RecordBatchReader) -> None:
+        import psycopg2
+
+        # When the server hangs up in the midst of a COPY, psycopg2 prints one error and raises
+        # another, which is its own.
+        hook, sys.excepthook = sys.excepthook, lambda *_: None
+        try:
+            with self.warehouse.connection.cursor() as cursor:
+                cursor.copy_expert(statement, _CsvStream(batches), size=1 << 20)
+        except SystemError as error:
+            raise psycopg2.OperationalError("server closed the connection") from error
+        finally:
+            sys.excepthook = hook
 
     @contextmanager
     def _any_row_order(self) -> Iterator[None]:

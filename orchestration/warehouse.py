@@ -89,6 +89,11 @@ class Warehouse:
                 return [], []
             return [column[0] for column in cursor.description], cursor.fetchall()
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the server has hung up."""
+        return self.kind == "postgres" and self.connection.closed != 0
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything in the block is written, or nothing is."""

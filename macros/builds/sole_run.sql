@@ -9,8 +9,7 @@
     `tally build` holds the lock `build` nobody else begins (orchestration/sole_build.py).
 #}
 {% macro begin_run() -%}
-    {%- if flags.WHICH not in ["build", "run", "seed", "retry"] -%} {{ return("") }} {%- endif -%}
-    {{ return(adapter.dispatch("begin_run")()) }}
+    {{ return(adapter.dispatch("begin_run")() if run_writes() else "") }}
 {%- endmacro %}
 
 {% macro default__begin_run() -%}
@@ -76,7 +75,18 @@
 
 {# Pre-hook of every model and seed. #}
 {% macro continue_run() -%}
-    {{ return(adapter.dispatch("continue_run")()) }}
+    {{ return(adapter.dispatch("continue_run")() if run_writes() else "") }}
+{%- endmacro %}
+
+{# Statements of a later hook at the start of a run, in one transaction with that question. #}
+{% macro as_this_run(statements) -%}
+    {%- set question = continue_run() -%}
+    {{ return((question ~ ";\n" if question else "") ~ statements) }}
+{%- endmacro %}
+
+{# A run that looks at a house (tests, documentation) takes it from nobody. #}
+{% macro run_writes() -%}
+    {{ return(flags.WHICH in ["build", "run", "seed", "retry"]) }}
 {%- endmacro %}
 
 {% macro default__continue_run() -%} {{ return("") }} {%- endmacro %}
