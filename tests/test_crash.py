@@ -4,6 +4,7 @@ One house an engine goes through all of it and is run again each time, as a pers
 end it holds what a house holds that nobody disturbed. `make crash` does it at many more moments.
 """
 
+import contextlib
 import random
 import re
 import resource
@@ -162,22 +163,12 @@ class _Story:
             return ended
 
     def two_at_once(self, steps):
-        """The last run, and a second one beside it."""
-        build = steps[1][1]
+        """The last run is two builds that begin together."""
         run_to_the_end(self.house, steps[:1])
-        watch = Watch(self.house)
-        watch.begin()
-        first = start(self.house, build)
-        while first.poll() is None and "[RUN]" not in watch.log():
-            time.sleep(0.02)
-        words = ("build", "--wait", "0", *BUILD)
-        self.seen["second build"] = self.house.run(*words)
-        if self.house.engine == "duckdb":
-            self.seen["second landing"] = self.house.run(
-                "land", str(self.file), "--wait", "0", with_catalog=False
-            )
-        said = first.communicate()[1]
-        assert first.returncode == 0, said
+        builds = [start(self.house, steps[1][1]) for _ in range(2)]
+        self.seen["two builds"] = [
+            (said, build.returncode) for build in builds for said in [build.communicate()[1]]
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -231,54 +222,68 @@ def test_a_killed_close_posts_nothing(stories):
 # Two at once
 
 
+WHO = r"(another build of this house is running|another process is using it) \(process \d+"
+
+
 @EACH
-def test_a_second_build_is_told(stories, engine):
-    refused = stories[engine].seen["second build"]
-    assert refused.returncode == 1
-    assert re.search(r"(another build of this house is running|another process is using it)"
-                     r" \(process \d+", refused.stderr)  # fmt: skip
-    assert "nothing was done" in refused.stderr
-    assert refused.stderr.count("\n") == 1
+def test_of_two_builds_at_once_one_waits(stories, engine):
+    """What they made is compared above."""
+    builds = stories[engine].seen["two builds"]
+    assert [code for _, code in builds] == [0, 0], builds
+    waited = sorted(said for said, _ in builds)
+    assert waited[0] == ""
+    assert re.search(WHO + r".*\); waiting\n$", waited[1]), waited
 
 
-def test_a_landing_beside_a_build_is_told(stories):
-    refused = stories["duckdb"].seen["second landing"]
-    assert refused.returncode == 1
-    assert re.fullmatch(r".*another process is using it \(process \d+\); nothing was done, .*\n",
-                        refused.stderr)  # fmt: skip
-
-
-def _holding(house):
-    """A process that has the house to itself for two seconds, once it says so."""
+@contextlib.contextmanager
+def _held(house):
+    """Another process has the house to itself."""
     holding = (
-        "import sys, time\nfrom orchestration.sole_build import sole_build\n"
+        "import sys\nfrom orchestration.sole_build import sole_build\n"
         f"with sole_build('{house.engine}', 0):\n"
-        "    print('held', flush=True)\n    time.sleep(2)\n"
+        "    print('held', flush=True)\n    sys.stdin.read()\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", holding],
         cwd=PROJECT,
         env=house.environment,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     assert process.stdout.readline() == "held\n"
-    return process
+    try:
+        yield
+    finally:
+        process.communicate()
 
 
 @EACH
-def test_a_second_build_waits(stories, engine, monkeypatch, capsys):
+def test_who_does_not_wait_is_told(stories, engine):
+    house = stories[engine].house
+    with _held(house):
+        refused = [house.run("build", "--wait", "0")]
+        if engine == "duckdb":
+            land = ("land", str(stories[engine].file), "--wait", "0")
+            refused.append(house.run(*land, with_catalog=False))
+    for done in refused:
+        assert done.returncode == 1
+        assert re.search(WHO, done.stderr)
+        assert done.stderr.endswith("; nothing was done, try again when it has finished\n")
+        assert done.stderr.count("\n") == 1
+
+
+@EACH
+def test_the_lock_goes_with_its_process(stories, engine, monkeypatch):
     house = stories[engine].house
     for name, value in house.environment.items():
         monkeypatch.setenv(name, value)
-    process = _holding(house)
-    with pytest.raises(UserError, match=r"\(process \d+.*nothing was done"), sole_build(engine, 0):
+    with _held(house):
+        refused = pytest.raises(UserError, match=r"\(process \d+.*nothing was done")
+        with refused, sole_build(engine, 0):
+            pass
+    with sole_build(engine, 5):
         pass
-    began = time.monotonic()
-    with sole_build(engine, 60):
-        assert time.monotonic() - began > 1
-    process.communicate()
-    assert "; waiting" in capsys.readouterr().err
 
 
 def test_what_a_killed_build_left_on_the_server_is_waited_for(stories):
