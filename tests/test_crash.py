@@ -73,12 +73,21 @@ def _with_room_of(size):
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-def _end_backends(house, condition="true"):
-    """What an operator's hand, or a server that stops, does to the sessions of a house."""
-    house.query(
-        "select pg_terminate_backend(pid) from pg_stat_activity"
-        f" where datname = current_database() and pid <> pg_backend_pid() and {condition}"
-    )
+def _cut_off(house, condition):
+    """What an operator's hand, or a server that stops, does to whoever is at work in a house: the
+    act of a moment. A session between two statements would not notice."""
+
+    def cut(process):
+        ended = []
+        while not ended and process.poll() is None:
+            ended = house.query(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname ="
+                " current_database() and pid <> pg_backend_pid() and state <> 'idle'"
+                f" and {condition}"
+            )
+            time.sleep(0.005)
+
+    return cut
 
 
 class _Story:
@@ -115,10 +124,8 @@ class _Story:
             said = process.communicate()[1]
             self.seen["landing in trouble"] = said
             return
-        condition = "query like 'copy %'"
-        ended = run_until(
-            self.house, land, Moment(0, LANDING), lambda _: _end_backends(self.house, condition)
-        )
+        cut_off = _cut_off(self.house, "query like 'copy %'")
+        ended = run_until(self.house, land, Moment(0, LANDING), cut_off)
         self.seen["landing in trouble"] = ended.said
 
     def build_in_trouble(self, build):
@@ -130,8 +137,8 @@ class _Story:
             )
             self.seen["building in trouble"] = process.communicate()[1]
             return
-        cut = Moment(nodes=self.dice.randrange(20, NODES))
-        ended = run_until(self.house, build, cut, lambda _: _end_backends(self.house))
+        cut_off = _cut_off(self.house, "application_name = 'dbt'")
+        ended = run_until(self.house, build, Moment(nodes=self.dice.randrange(20, NODES)), cut_off)
         self.seen["building in trouble"] = ended.said
         # Another loader brings usage of a day that is being closed, after it was staged.
         stray = {**scenario.rows()[-1], "load_id": "stray", "event_key": "stray"}
