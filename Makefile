@@ -14,7 +14,7 @@ export GX_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test lint parse pytest check seed build bench real clean
+.PHONY: help setup demo test lint parse pytest check seed build bench real crash clean
 
 help:
 	@echo "make demo    half a million events to invoices, on DuckDB, with a summary"
@@ -25,6 +25,7 @@ help:
 	@echo "make build   all models, from what has been landed"
 	@echo "make bench   10 million events beside the floor (EVENTS=n for another number, TERMS=1)"
 	@echo "make real    real usage from ../shared/data"
+	@echo "make crash   kill -9 at 40 moments on each engine, run again, compare (MOMENTS=n, SEED=n)"
 	@echo "make clean   what was built; the environment and the warehouse stay"
 
 setup: $(INSTALLED) profiles.yml
@@ -83,6 +84,9 @@ bench: setup
 
 real: setup
 	@$(BIN)/python -m benchmarks.real
+
+crash: setup
+	@$(BIN)/python -m tests.crash $(if $(MOMENTS),--moments $(MOMENTS)) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf target logs .pytest_cache .ruff_cache

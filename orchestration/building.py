@@ -22,6 +22,7 @@ from orchestration.catalog import (
 )
 from orchestration.catalog_files import COLUMNS
 from orchestration.catalog_tables import project_schema
+from orchestration.causes import UNHARMED, find_cause, holder_of_file
 from orchestration.dbt_commands import Command, Window, build_command
 from orchestration.errors import UserError
 from orchestration.house import log_file, shorten, target_folder
@@ -121,6 +122,18 @@ def _one_line(text: object, limit: int = 400) -> str:
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
+def _raise_known_cause(messages: list[object], failed: list[Any], log: str) -> None:
+    """UserError with what happened around dbt, if that is why it failed; else nothing."""
+    holder = next(filter(None, map(holder_of_file, messages)), None)
+    if holder:
+        raise UserError(f"{holder}; nothing was done, try again when it has finished")
+    cause = find_cause(*messages)
+    if cause is None:
+        return
+    at = f"{failed[0].node.resource_type} {failed[0].node.name}, " if failed else ""
+    raise UserError(f"{cause.sentence(UNHARMED)} ({at}log: {log})")
+
+
 def run_dbt(command: Command, project: Path) -> Outcome:
     """Run `command` in this process, silently but for the progress line.
 
@@ -133,13 +146,18 @@ def run_dbt(command: Command, project: Path) -> Outcome:
     here = contextlib.chdir(Path.cwd())
     with here, _environment(command.environment), _Progress() as progress:
         result = dbtRunner(callbacks=[progress]).invoke(
-            [*command.arguments, "--log-level", "none", "--no-use-colors-file"]
+            # The level of the log is said too: it is the console's unless it is.
+            [
+                *command.arguments,
+                *("--log-level", "none", "--log-level-file", "info", "--no-use-colors-file"),
+            ]
         )
     log = shorten(log_file(project))
-    if result.exception is not None:
-        raise UserError(f"dbt stopped: {_one_line(result.exception)} (log: {log})")
     nodes = getattr(result.result, "results", None) or []
     failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
+    _raise_known_cause([result.exception, *(node.message for node in failed)], failed, log)
+    if result.exception is not None:
+        raise UserError(f"dbt stopped: {_one_line(result.exception)} (log: {log})")
     if failed:
         first = failed[0]
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""

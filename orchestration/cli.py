@@ -12,7 +12,9 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
+from orchestration.causes import UNHARMED, find_cause
 from orchestration.dbt_commands import Window, read_day
 from orchestration.errors import UserError
 from orchestration.house import find_project
@@ -54,14 +56,23 @@ def _add_house_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_build(arguments: argparse.Namespace) -> int:
-    from orchestration.building import build_on
-    from orchestration.catalog import choose_source
+    from orchestration.house import project_variable
+    from orchestration.sole_build import sole_build
 
     try:
         window = Window(arguments.from_day, arguments.through_day)
     except ValueError as fault:
         raise UserError(str(fault)) from None
     project = find_project()
+    prefix = project_variable(project, "schema_prefix")
+    with sole_build(arguments.target, arguments.wait, prefix):
+        return _build_alone(arguments, project, window)
+
+
+def _build_alone(arguments: argparse.Namespace, project: Path, window: Window) -> int:
+    from orchestration.building import build_on
+    from orchestration.catalog import choose_source
+
     source = choose_source(arguments, project)
     faults = source.check(arguments.target) or source.check_archive(arguments.target)
     for fault in faults:
@@ -112,6 +123,8 @@ def run_demo(arguments: argparse.Namespace) -> int:
 
 
 def _add_build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    from orchestration.sole_build import add_wait_argument
+
     parser.add_argument(
         "--through",
         dest="through_day",
@@ -129,6 +142,7 @@ def _add_build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace]
     parser.add_argument(
         "--full", action="store_true", help="build everything anew, and check everything"
     )
+    add_wait_argument(parser)
     return run_build
 
 
@@ -155,8 +169,10 @@ def _add_verify(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace
 
 def _add_land(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     from orchestration.landing import add_land_arguments, run_land
+    from orchestration.sole_build import add_wait_argument
 
     add_land_arguments(parser)
+    add_wait_argument(parser)
     return run_land
 
 
@@ -214,7 +230,8 @@ def main(words: Sequence[str] | None = None) -> int:
         text = " ".join(str(fault).split()) or type(fault).__name__
         if not type(fault).__module__.startswith("orchestration."):
             # Not one that a module of ours raised for a person to read.
-            text += " (TALLY_DEBUG=1 shows where)"
+            cause = find_cause(fault)
+            text = cause.sentence(UNHARMED) if cause else f"{text} (TALLY_DEBUG=1 shows where)"
         print(f"tally: {text}", file=sys.stderr)
         return 1
 
