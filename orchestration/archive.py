@@ -25,7 +25,8 @@ def row_text(row: Row) -> str:
 
 def read_text(text: str) -> dict[str, str]:
     """The values of an archived row by column."""
-    return dict(part.split("=", 1) for part in text.split(SEPARATOR) if part)
+    parts = (part.partition("=") for part in text.split(SEPARATOR) if part)
+    return {name: value for name, _, value in parts}
 
 
 def read_archive(warehouse: Warehouse, schema_prefix: str = "") -> dict[str, list[dict[str, str]]]:
@@ -36,7 +37,7 @@ def read_archive(warehouse: Warehouse, schema_prefix: str = "") -> dict[str, lis
     )
     rows: dict[str, list[dict[str, str]]] = {name: [] for name in COLUMNS}
     for table, text in archived:
-        rows[table].append(read_text(text))
+        rows.setdefault(table, []).append(read_text(text))
     return rows
 
 

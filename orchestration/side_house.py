@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -64,9 +64,7 @@ class SideHouse:
             conditions.append(f"loaded_at < timestamp '{until:%Y-%m-%d %H:%M:%S.%f}'")
         in_time = " where ".join(["", *conditions])
         if customers is not None:
-            chosen = self.table("raw", "chosen_customers")
-            self._make_table("raw", "chosen_customers", ["customer_id"])
-            self._insert(chosen, ["customer_id"], [[name] for name in sorted(set(customers))])
+            chosen = self.make_list("chosen_customers", "customer_id", customers)
             conditions.append(f"customer_id in (select customer_id from {chosen})")
         for name, condition in (
             ("usage_events", " where " + " and ".join(conditions) if conditions else ""),
@@ -76,6 +74,12 @@ class SideHouse:
                 f"create view {self.table('raw', name)} as"
                 f" select * from {raw_table(name)}{condition}"
             )
+
+    def make_list(self, name: str, column: str, values: Iterable[str]) -> str:
+        """Make a table of these texts in its raw schema, for queries to choose by; its name."""
+        self._make_table("raw", name, [column])
+        self._insert(self.table("raw", name), [column], [[text] for text in sorted(set(values))])
+        return self.table("raw", name)
 
     def restore_catalog(self, rows: Mapping[str, Iterable[Mapping[str, str]]]) -> Source:
         """Make tables of a catalogue's rows (by table, values by column): a source to build from.
@@ -180,6 +184,11 @@ def open_side_house(
         side.drop()
         try:
             yield side
-        finally:
+        except BaseException:
+            # A connection that broke cannot drop them; the first error is the one to show.
             if not is_kept:
-                side.drop()
+                with suppress(Exception):
+                    side.drop()
+            raise
+        if not is_kept:
+            side.drop()

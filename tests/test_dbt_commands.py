@@ -99,13 +99,13 @@ def test_a_side_house_has_a_prefix_and_a_target_path_of_its_own():
         PROJECT, "replay_", PROJECT / "target" / "replay", "duckdb", JANUARY, select=["+ledger"]
     )
     variables = json.loads(command.arguments[command.arguments.index("--vars") + 1])
-    assert variables == {
-        "from_day": "2026-01-01",
-        "through_day": "2026-01-31",
-        "catalog_schema": "",
-        "schema_prefix": "replay_",
+    assert variables == {"catalog_schema": "", "schema_prefix": "replay_"}
+    assert command.environment == {
+        **NO_DAYS,
+        "TALLY_FROM_DAY": "2026-01-01",
+        "TALLY_THROUGH_DAY": "2026-01-31",
+        "DBT_TARGET_PATH": "/house/target/replay",
     }
-    assert command.environment == {"DBT_TARGET_PATH": "/house/target/replay"}
     assert command.arguments[-6:] == [
         *("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"),
         *("--select", "+ledger"),
