@@ -29,10 +29,13 @@ from orchestration.verification import Verification
 from orchestration.warehouse import Warehouse
 
 PREFIX = "replay_"
-#: The ledger, and what it is made of; marts that only people read are left out.
+#: The ledger, what it is made of, and what a run leaves for the next one; marts that only people
+#: read are left out.
 LEDGER_MODELS = (
     "+int_invoicing__closes", "+int_invoicing__sealed_days", "+int_invoicing__sealed_catalog_rows",
-    "int_invoicing__seal",
+    "int_invoicing__seal", "+line_discounts", "+int_rating__allowance_lots",
+    "int_metering__built_levels", "int_metering__built_profiles", "stg_raw__load_counts",
+    "built_days", "house_state",
 )  # fmt: skip
 
 

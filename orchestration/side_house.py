@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from orchestration.building import Outcome, complete_catalog, run_dbt
@@ -56,24 +56,37 @@ class SideHouse:
     ) -> None:
         """Make its raw tables: views of the house's, of what was loaded before `until` (UTC).
 
-        With `customers`, of theirs alone.
+        With `customers`, of theirs alone, and the first row of all: when usage began to be landed
+        decides what of the catalogue was known from the beginning.
         """
         self._make_schema("raw")
-        conditions = []
-        if until is not None:
-            conditions.append(f"loaded_at < timestamp '{until:%Y-%m-%d %H:%M:%S.%f}'")
-        in_time = " where ".join(["", *conditions])
+        in_time = f"loaded_at < {_instant(until)}" if until is not None else "true"
+        events = f"select * from {raw_table('usage_events')} where {in_time}"
         if customers is not None:
             chosen = self.make_list("chosen_customers", "customer_id", customers)
-            conditions.append(f"customer_id in (select customer_id from {chosen})")
-        for name, condition in (
-            ("usage_events", " where " + " and ".join(conditions) if conditions else ""),
-            ("loads", in_time),
-        ):
-            self.warehouse.execute(
-                f"create view {self.table('raw', name)} as"
-                f" select * from {raw_table(name)}{condition}"
-            )
+            events += f" and customer_id in (select customer_id from {chosen})"
+            if first := self._first_row(chosen):
+                loaded_at, load_id, line_number = first
+                loads = self.make_list("first_load", "load_id", [load_id])
+                events += (
+                    f" union all select * from {raw_table('usage_events')} where {in_time}"
+                    f" and loaded_at = {_instant(loaded_at)} and line_number = {line_number}"
+                    f" and load_id in (select load_id from {loads})"
+                )
+        loads = f"select * from {raw_table('loads')} where {in_time}"
+        for name, query in (("usage_events", events), ("loads", loads)):
+            self.warehouse.execute(f"create view {self.table('raw', name)} as {query}")
+
+    def _first_row(self, chosen: str) -> tuple[datetime, str, int] | None:
+        """loaded_at, load and line of the house's first raw row, unless it is of the customers."""
+        _, rows = self.warehouse.query(
+            "select loaded_at, load_id, line_number,"
+            f" coalesce(customer_id in (select customer_id from {chosen}), false)"
+            f" from {raw_table('usage_events')}"
+            f" where loaded_at = (select min(loaded_at) from {raw_table('usage_events')})"
+            " order by 4 desc, 2, 3 limit 1"
+        )
+        return rows[0][:3] if rows and not rows[0][3] else None
 
     def make_list(self, name: str, column: str, values: Iterable[str]) -> str:
         """Make a table of these texts in its raw schema, for queries to choose by; its name."""
@@ -103,7 +116,8 @@ class SideHouse:
     ) -> Outcome:
         """Seeds and models from raw, with the catalogue of `source`; `show_raw` comes first.
 
-        Raises UserError as `run_dbt` does.
+        In as many runs as the house itself would need: one ends before each day on which the
+        catalogue changed late. Raises UserError as `run_dbt` does.
         """
         catalog = None
         if not source.schema:
@@ -120,7 +134,19 @@ class SideHouse:
             exclude,
             with_tests,
         )
-        return run_dbt(command, self.project)
+        outcome = run_dbt(command, self.project)
+        before = None
+        while (day := self._stop_day()) is not None and day != before:
+            before = day
+            more = run_dbt(command, self.project)
+            outcome = Outcome(more.counts, outcome.seconds + more.seconds, outcome.runs + 1)
+        return outcome
+
+    def _stop_day(self) -> date | None:
+        """The day before which the last run stopped; see `orchestration.building.build_on`."""
+        window = self.table("builds", "build_window")
+        _, rows = self.warehouse.query(f"select stop_day from {window}")
+        return rows[0][0] if rows else None
 
     def drop(self) -> None:
         """Drop its schemas, and no other that happens to begin with the prefix.
@@ -158,6 +184,10 @@ class SideHouse:
                 f"insert into {table} ({names}) values {', '.join([mark] * len(batch))}",
                 [value for row in batch for value in row],
             )
+
+
+def _instant(moment: datetime) -> str:
+    return f"timestamp '{moment:%Y-%m-%d %H:%M:%S.%f}'"
 
 
 @contextmanager

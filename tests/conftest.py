@@ -80,7 +80,7 @@ def corrected_twins(twins) -> dict[str, House]:
         for day in story.STEPS:
             house.build("--through", day)
 
-    return twins(story.catalog(), story.rows_of_usage(), build)
+    return twins(story._catalog(), story._rows(), build)
 
 
 @pytest.fixture(scope="session")

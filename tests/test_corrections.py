@@ -58,7 +58,7 @@ SUBSCRIPTIONS = {
 }
 
 
-def catalog() -> dict[str, list[dict]]:
+def _catalog() -> dict[str, list[dict]]:
     rows: dict[str, list[dict]] = {}
 
     def add(file: str, **values: object) -> None:
@@ -158,7 +158,7 @@ def _usage() -> list[tuple[str, datetime, datetime, int, datetime | None]]:
     return found
 
 
-def rows_of_usage(is_on_time: bool = False) -> list[dict]:
+def _rows(is_on_time: bool = False) -> list[dict]:
     """Raw rows; on time, each is loaded when it happened, and what is voided never was."""
     rows = []
 
@@ -198,7 +198,7 @@ def stepped(corrected_twins):
 @pytest.fixture(scope="module")
 def at_once(house):
     """Every close in one run."""
-    return house("duckdb", catalog(), rows_of_usage()).build("--through", str(THROUGH))
+    return house("duckdb", _catalog(), _rows()).build("--through", str(THROUGH))
 
 
 def test_one_range_closes_as_its_days_do(stepped, at_once):
@@ -212,7 +212,7 @@ def test_both_engines_have_the_same_ledger(stepped):
 
 
 def test_every_line_is_the_oracle_s(stepped):
-    made = bill(catalog(), rows_of_usage(), THROUGH)
+    made = bill(_catalog(), _rows(), THROUGH)
     expected = [
         (
             line.line_id,
@@ -240,9 +240,7 @@ def test_every_line_is_the_oracle_s(stepped):
 
 def test_what_is_posted_of_a_period_is_what_it_comes_to(stepped, house):
     """Usage that all comes in time, and never the voided, makes invoices of the same totals."""
-    on_time = house("duckdb", catalog(), rows_of_usage(is_on_time=True)).build(
-        "--through", str(THROUGH)
-    )
+    on_time = house("duckdb", _catalog(), _rows(is_on_time=True)).build("--through", str(THROUGH))
     lines = on_time.query(
         "select invoice_id, charge_id, line_kind, sum(line_total) from marts.invoice_lines"
         " where subscription_id <> 'patient' group by 1, 2, 3 having sum(line_total) <> 0"
