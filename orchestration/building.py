@@ -47,8 +47,8 @@ class Outcome:
         return f"Built {', '.join(parts)}{runs} in {self.seconds:.1f} s"
 
 
-def complete_catalog(catalog: Path, project: Path) -> Path:
-    """A copy of `catalog` under dbt's target path with every file and column of a catalogue.
+def complete_catalog(catalog: Path, target_path: Path) -> Path:
+    """A copy of `catalog` under dbt's `target_path` with every file and column of a catalogue.
 
     A file that may be left out and is becomes its header alone, a column becomes blank. The
     copy is always the same folder, so that dbt does not take another catalogue for another
@@ -57,7 +57,7 @@ def complete_catalog(catalog: Path, project: Path) -> Path:
     """
     if not catalog.is_dir():
         raise UserError(f"no such catalogue folder: {catalog}")
-    copy = target_folder(project) / "catalog"
+    copy = target_path / "catalog"
     if copy.resolve() == catalog.resolve():
         return copy
     shutil.rmtree(copy, ignore_errors=True)
@@ -185,7 +185,7 @@ def build(
     Raises UserError as `run_dbt` and `complete_catalog` do.
     """
     if catalog is not None:
-        catalog = complete_catalog(catalog, project)
+        catalog = complete_catalog(catalog, target_folder(project))
     return run_dbt(build_command(project, target, window, catalog, full, catalog_schema), project)
 
 

@@ -167,6 +167,13 @@ def _add_verify(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace
     return run_verify
 
 
+def _add_replay(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    from orchestration.replay import add_replay_arguments, run_replay
+
+    add_replay_arguments(parser)
+    return run_replay
+
+
 def _add_land(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     from orchestration.landing import add_land_arguments, run_land
     from orchestration.sole_build import add_wait_argument
@@ -193,6 +200,7 @@ COMMANDS = {
     "invoice": ("show an invoice", _add_invoice),
     "explain": ("trace an invoice line to its steps, days and events", _add_explain),
     "verify": ("check that nothing that was closed has been altered", _add_verify),
+    "replay": ("build what was closed again, and compare", _add_replay),
     "demo": ("land and build three months of an AI API business", _add_demo),
 }
 

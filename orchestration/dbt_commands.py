@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -119,6 +120,40 @@ def build_command(
         project_variables(window or Window(), full, catalog_schema),
         ["--exclude-resource-type", "unit_test", *(["--full-refresh"] if full else [])],
     )
+
+
+def side_command(
+    project: Path,
+    schema_prefix: str,
+    target_path: Path,
+    target: str | None = None,
+    window: Window | None = None,
+    catalog: Path | None = None,
+    catalog_schema: str = "",
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    with_tests: bool = False,
+) -> Command:
+    """Seeds and models of a house beside the house, in schemas that begin with `schema_prefix`.
+
+    `select` and `exclude` are dbt's: all nodes unless some are named. dbt keeps what it has parsed
+    in `target_path`, so that the house's own is not spoilt by other vars.
+    """
+    variables = project_variables(window or Window(), catalog_schema=catalog_schema)
+    unbuilt = ["unit_test"] if with_tests else ["unit_test", "test"]
+    command = _command(
+        "build",
+        project,
+        target,
+        catalog,
+        {**variables, "schema_prefix": schema_prefix},
+        [
+            *(word for kind in unbuilt for word in ("--exclude-resource-type", kind)),
+            *(["--select", *select] if select else []),
+            *(["--exclude", *exclude] if exclude else []),
+        ],
+    )
+    return Command(command.arguments, {**command.environment, "DBT_TARGET_PATH": str(target_path)})
 
 
 def seed_command(project: Path, target: str | None = None, catalog: Path | None = None) -> Command:

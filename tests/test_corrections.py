@@ -190,14 +190,9 @@ def _rows(is_on_time: bool = False) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def stepped(twins):
+def stepped(corrected_twins):
     """Built in steps on each engine."""
-
-    def build(house):
-        for day in STEPS:
-            house.build("--through", day)
-
-    return twins(_catalog(), _rows(), build)
+    return corrected_twins
 
 
 @pytest.fixture(scope="module")
