@@ -160,6 +160,12 @@ def _add_replay(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace
     return run_replay
 
 
+def _add_preview(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    from orchestration.preview import add_preview_arguments
+
+    return add_preview_arguments(parser)
+
+
 def _add_land(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     from orchestration.landing import add_land_arguments, run_land
 
@@ -183,6 +189,7 @@ COMMANDS = {
     "build": ("make invoices from what has been landed", _add_build),
     "invoice": ("show an invoice", _add_invoice),
     "explain": ("trace an invoice line to its steps, days and events", _add_explain),
+    "preview": ("a customer's next invoices, also after a change of plan", _add_preview),
     "verify": ("check that nothing that was closed has been altered", _add_verify),
     "replay": ("build what was closed again, and compare", _add_replay),
     "demo": ("land and build three months of an AI API business", _add_demo),
