@@ -48,12 +48,17 @@ class PlanChange:
 CHANGES = "subscription_changes"
 
 
-def read_sound_catalog(source: Source, warehouse: Warehouse) -> Catalog:
-    """The catalogue, fit to be built from. Raises UserError where a build would refuse it."""
+def read_sound_catalog(source: Source, warehouse: Warehouse, is_archived: bool = True) -> Catalog:
+    """The catalogue, fit to be built from. Raises UserError where a build would refuse it.
+
+    One that is another than the house's is not compared with what the house has archived.
+    """
     if not source.schema and not source.folder.is_dir():
         raise UserError(f"no such catalogue folder: {source.folder}")
     catalog = source.read(warehouse)
-    faults = find_faults(catalog) or archive_faults(catalog, warehouse)
+    faults = find_faults(catalog)
+    if is_archived and not faults:
+        faults = archive_faults(catalog, warehouse)
     if faults and source.schema:
         from orchestration.catalog_tables import name_tables
 
