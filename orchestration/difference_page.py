@@ -7,19 +7,20 @@ from html import escape
 from pathlib import Path
 
 from orchestration.difference_charts import count_moves, draw_histogram, draw_movers, draw_plans
-from orchestration.difference_report import Simulation, percent_text
+from orchestration.difference_report import Simulation, is_change, percent_text
 from orchestration.differences import (
     Difference,
     by_currency,
     by_customer,
     by_meter,
     by_plan,
+    sum_by,
 )
 from orchestration.marts import grouped
 
 #: Customers in the picture of movers, and rows in the long table of a currency.
 MOVERS = 12
-ROWS = 200
+ROWS = 50
 
 STYLE = """
 :root { --ink: #1c2430; --soft: #5b6675; --rule: #d9dee5; --paper: #ffffff; --wash: #f5f7f9;
@@ -68,11 +69,11 @@ th[scope=row] { color: var(--ink); font-weight: 400; font-size: 13.5px;
                 border-bottom: 1px solid var(--rule); vertical-align: top; }
 .n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .n:last-child { padding-right: 0; }
-.quiet { color: var(--soft); }
+.quiet, .quiet th[scope=row] { color: var(--soft); }
 tbody tr { break-inside: avoid; } thead { display: table-header-group; }
 footer { margin-top: 48px; padding-top: 12px; border-top: 1px solid var(--rule);
          color: var(--soft); font-size: 12.5px; }
-@media (max-width: 820px) { .pictures, .tables { grid-template-columns: 1fr; }
+@media screen and (max-width: 820px) { .pictures, .tables { grid-template-columns: 1fr; }
                             main { padding: 24px 18px 40px; } .scroll { overflow-x: auto; } }
 @media print { body { background: none; font-size: 12px; } main { max-width: none; padding: 0; }
                * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
@@ -178,8 +179,12 @@ def _currency(simulation: Simulation, total: Difference) -> Iterable[str]:
         yield _figure(f"Biggest movers{shown}", draw_movers(simulation, movers, currency))
     yield "</div></div>"
     yield '<div class="tables">'
-    yield _table(simulation, "By plan", [("Plan", lambda one: one.plan_id)], plans)
-    yield _table(simulation, "By meter", [("Meter", lambda one: one.meter)], meters)
+    yield _table(
+        simulation, "By plan", [("Plan", lambda one: one.plan_id)], plans, unchanged="plans"
+    )
+    yield _table(
+        simulation, "By meter", [("Meter", lambda one: one.meter)], meters, unchanged="meters"
+    )
     yield "</div>"
     caption = "What differs, by customer, plan and meter"
     if len(rows) > ROWS:
@@ -221,16 +226,23 @@ def _table(
     simulation: Simulation,
     caption: str,
     names: Sequence[Named],
-    rows: Iterable[Difference],
+    rows: Sequence[Difference],
     links: Sequence[str] = (),
+    unchanged: str = "",
 ) -> str:
-    """A table of differences; the first columns say of what. `links` have parts of their own."""
+    """A table of differences; the first columns say of what. `links` have parts of their own.
+
+    With `unchanged`, what those rows are, rows without a difference are one together.
+    """
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name, _ in names)
     heads += "".join(
         f'<th scope="col" class="n">{name}</th>' for name in ("Before", "After", "Difference", "%")
     )
+    same = [one for one in rows if not is_change(one)] if unchanged else []
     lines = []
     for one in rows:
+        if one in same:
+            continue
         (_, first), *others = names
         head = escape(first(one))
         if first(one) in links:
@@ -245,6 +257,12 @@ def _table(
         )
         cells += [f'<td class="n">{text}</td>' for text in amounts]
         lines.append(f"<tr>{''.join(cells)}</tr>")
+    for one in sum_by(same, by_currency):
+        text = escape(simulation.amount(one.before, one.currency))
+        lines.append(
+            f'<tr class="quiet"><th scope="row">{len(same)} {unchanged} without a difference</th>'
+            f'<td class="n">{text}</td><td class="n">{text}</td><td></td><td></td></tr>'
+        )
     return (
         f'<div class="scroll"><table><caption>{escape(caption)}</caption><thead><tr>{heads}</tr>'
         f"</thead><tbody>{''.join(lines)}</tbody></table></div>"

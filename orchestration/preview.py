@@ -111,8 +111,11 @@ def plan_change(
 
 def changed_catalog(catalog: Catalog, change: PlanChange, known_on: date) -> Catalog:
     """`catalog` with the change. Raises UserError where the check would refuse it."""
-    rows = {**catalog.rows, CHANGES: [*catalog[CHANGES], change.row(known_on)]}
-    changed = Catalog(rows)
+    # Rows of their own: a row keeps the faults that a check has found in it.
+    changed = Catalog(
+        {name: [Row(row.file, row.line, row.values) for row in catalog[name]] for name in COLUMNS}
+    )
+    changed[CHANGES].append(change.row(known_on))
     faults = find_faults(changed)
     if faults:
         raise UserError(

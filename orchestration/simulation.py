@@ -142,7 +142,7 @@ def count_unknown(catalog: Catalog, through_day: date) -> int:
     """Rows that were recorded after the day, and that a bill as known then does not see."""
     end = next_midnight(through_day).replace(tzinfo=UTC)
     known = (read_instant(row["recorded_at"]) for name in COLUMNS for row in catalog[name])
-    return sum(instant is not None and instant.replace(tzinfo=UTC) >= end for instant in known)
+    return sum(instant is not None and instant >= end for instant in known)
 
 
 def read_names(warehouse: Warehouse, prefix: str) -> tuple[dict[str, str], set[str]]:
