@@ -151,17 +151,9 @@ def check_day(house: CustomerHouse, warehouse: Warehouse, change: PlanChange) ->
         raise UserError(f"{who}: it does not run then")
     begin, end, cutoff_at = held[-1]
     if cutoff_at <= house.close_at:
-        raise UserError(
-            f"{who}: the period {describe_period(begin, end)} is closed; {end} is the first day"
-            " on which it can"
-            if held[-1] == periods[-1] or _next_is_open(periods, held[-1], house)
-            else f"{who}: the period {describe_period(begin, end)} is closed"
-        )
-
-
-def _next_is_open(periods: list, period: tuple, house: CustomerHouse) -> bool:
-    following = periods[periods.index(period) + 1]
-    return following[2] > house.close_at
+        opens = next((row[0] for row in periods if row[2] > house.close_at), None)
+        hint = f"; {opens} is the first day on which it can" if opens else ""
+        raise UserError(f"{who}: the period {describe_period(begin, end)} is closed{hint}")
 
 
 def read_drafts(house: CustomerHouse) -> list[Draft]:
@@ -232,7 +224,7 @@ def add_preview_arguments(
     parser.add_argument("--customer", metavar="ID", required=True, help="whose invoices")
     parser.add_argument("--subscription", metavar="ID", help="one of the customer's subscriptions")
     parser.add_argument("--plan", metavar="ID", help="the plan that it changes to")
-    parser.add_argument("--at", metavar="DAY", type=_day, help="the first day on that plan")
+    parser.add_argument("--at", metavar="DAY", type=day_argument, help="the first day on that plan")
     parser.add_argument("--format", choices=("table", "json"), default="table")
 
     def run(arguments: argparse.Namespace) -> int:
@@ -243,7 +235,8 @@ def add_preview_arguments(
     return run
 
 
-def _day(text: str) -> date:
+def day_argument(text: str) -> date:
+    """A day on the command line. Raises what argparse shows."""
     try:
         return read_day(text)
     except ValueError as fault:

@@ -17,14 +17,14 @@ from zoneinfo import ZoneInfo
 from orchestration.catalog import Source, choose_source
 from orchestration.catalog_fields import read_instant
 from orchestration.catalog_files import COLUMNS, Catalog
-from orchestration.dbt_commands import Window, read_day
+from orchestration.dbt_commands import Window
 from orchestration.difference_report import Simulation, print_simulation, write_csv
 from orchestration.differences import BilledLine, compare_lines, meter_label
 from orchestration.errors import UserError
 from orchestration.house import find_project
 from orchestration.landing import raw_table
 from orchestration.ledger import has_table
-from orchestration.preview import read_sound_catalog
+from orchestration.preview import day_argument, read_sound_catalog
 from orchestration.side_house import open_side_house
 from orchestration.warehouse import Warehouse, connect, has_warehouse, quote_identifier
 
@@ -199,11 +199,11 @@ def add_simulate_arguments(
 ) -> Callable[[argparse.Namespace], int]:
     """The options of `tally simulate`, but for the catalogue's, which every command has."""
     parser.add_argument(
-        "--from", dest="from_day", type=_day, metavar="DAY", required=True,
+        "--from", dest="from_day", type=day_argument, metavar="DAY", required=True,
         help="periods that begin on this day or later",
     )  # fmt: skip
     parser.add_argument(
-        "--to", dest="to_day", type=_day, metavar="DAY", required=True,
+        "--to", dest="to_day", type=day_argument, metavar="DAY", required=True,
         help="and before this one",
     )  # fmt: skip
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write every difference")
@@ -215,13 +215,6 @@ def add_simulate_arguments(
         return run_simulate(arguments)
 
     return run
-
-
-def _day(text: str) -> date:
-    try:
-        return read_day(text)
-    except ValueError as fault:
-        raise argparse.ArgumentTypeError(str(fault)) from None
 
 
 def run_simulate(arguments: argparse.Namespace) -> int:

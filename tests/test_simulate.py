@@ -77,11 +77,16 @@ def _names(house: House) -> list[tuple]:
 
 @pytest.fixture(scope="module")
 def simulated(scenario_twins, tmp_path_factory) -> dict[str, dict]:
-    """Both simulations on each engine: what was printed, and the rows of the CSV."""
+    """The simulations on each engine: what was printed, and the rows of the CSV.
+
+    The one with a difference has customers without one too, and is enough for the second engine.
+    """
     told: dict[str, dict] = {}
     for engine, house in scenario_twins.items():
         folder = tmp_path_factory.mktemp(f"simulated_{engine}")
-        catalogs = {"same": house.catalog, "other": _other_catalog(folder, house.catalog)}
+        catalogs = {"other": _other_catalog(folder, house.catalog)}
+        if engine == "duckdb":
+            catalogs["same"] = house.catalog
         told[engine] = found = {
             "before": {name: house.export(name) for name in TABLES},
             "names": _names(house),
@@ -103,10 +108,9 @@ def simulated(scenario_twins, tmp_path_factory) -> dict[str, dict]:
     return told
 
 
-@ENGINES
-def test_the_same_catalogue_makes_no_difference(simulated, engine):
+def test_the_same_catalogue_makes_no_difference(simulated):
     """Late usage among it: corrections count with their period, on both sides."""
-    found = simulated[engine]["same"]
+    found = simulated["duckdb"]["same"]
     assert "No difference." in found["printed"]
     assert len(found["rows"]) > 20
     for row in found["rows"]:
@@ -150,8 +154,7 @@ def test_what_is_other_differs_and_nothing_else(simulated, engine):
 
 
 def test_both_engines_find_the_same(simulated):
-    for name in ("same", "other"):
-        assert simulated["duckdb"][name]["rows"] == simulated["postgres"][name]["rows"]
+    assert simulated["duckdb"]["other"]["rows"] == simulated["postgres"]["other"]["rows"]
 
 
 @ENGINES
