@@ -92,20 +92,32 @@ def amount(line: Row | None) -> Decimal | None:
 
 
 def pair_lines(before: Iterable[Row], after: Iterable[Row]) -> list[tuple[Row | None, Row | None]]:
-    """Lines of one document that are the same one, side by side, in the order of `after`.
+    """Lines of one document that are the same one, side by side.
 
-    A line that is only in `before` stands before those that take its place.
+    Lines of one charge stand together, what is only in `before` first.
     """
-    left = _keyed(before)
-    right = _keyed(after)
+    left, right = _keyed(before), _keyed(after)
     pairs: list[tuple[Row | None, Row | None]] = [
-        (left.get(key), line) for key, line in right.items()
+        *((line, None) for key, line in left.items() if key not in right),
+        *((left.get(key), line) for key, line in right.items()),
     ]
-    gone = [(line, None) for key, line in left.items() if key not in right]
-    return sorted(
-        [*gone, *pairs],
-        key=lambda pair: ((pair[1] or pair[0])["line_number"], pair[1] is not None),
-    )
+    # A charge stands where it stood before, a new one where it stands now.
+    places: dict[tuple, int] = {}
+    for line in (*left.values(), *right.values()):
+        places.setdefault(_charge(line), line["line_number"])
+
+    def order(pair: tuple[Row | None, Row | None]) -> tuple:
+        line = pair[1] or pair[0]
+        assert line is not None
+        charge = _charge(line)
+        texts = [str(part) for part in charge]
+        return places[charge], texts, pair[1] is not None, line["line_number"]
+
+    return sorted(pairs, key=order)
+
+
+def _charge(line: Row) -> tuple:
+    return line["line_kind"], line["charge_id"], line["dimension_values"]
 
 
 def _keyed(lines: Iterable[Row]) -> dict[tuple, Row]:
@@ -264,6 +276,8 @@ def print_preview(preview: Preview) -> None:
             console.print(_lines_table(each))
     if any(not each.before or not each.after for each in comparisons):
         console.print(_documents_table(comparisons))
+    if any(not one or not other for each in comparisons for one, other in each.lines):
+        # Lines that are cut otherwise are told together.
         console.print(_charges_table(comparisons))
     for currency, (exponent, before, after) in sum_up(comparisons).items():
         console.print(
