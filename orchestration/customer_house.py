@@ -74,7 +74,7 @@ class CustomerHouse:
     def build(self, catalog: Catalog, changed: Iterable[str] = ()) -> None:
         """Make drafts under `catalog`; what only `changed` files bear on, if any are named.
 
-        Raises UserError when dbt fails.
+        Raises UserError when dbt fails, and where the warehouse has a close to make before.
         """
         folder = self.folder / "catalog"
         folder.mkdir(exist_ok=True)
@@ -85,6 +85,13 @@ class CustomerHouse:
                 writer.writerows(row.key(*columns) for row in catalog[name])
         window = Window(through_day=self.through_day, open_day=self.as_of_day)
         run_dbt(draft_command(self.project, self.folder, window, folder, changed), self.project)
+        with self.connect() as built:
+            _, ((stop_day,),) = built.query("select stop_day from builds.build_window")
+        if stop_day is not None:
+            raise UserError(
+                f"the catalogue changed late on {stop_day}, and what was due before is not closed:"
+                " run tally build first"
+            )
 
     def connect(self) -> Warehouse:
         """A connection to it, for reading."""

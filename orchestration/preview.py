@@ -15,6 +15,7 @@ from pathlib import Path
 from orchestration.archive import archive_faults
 from orchestration.catalog import Source, choose_source, find_faults
 from orchestration.catalog_files import COLUMNS, Catalog, Fault, Row
+from orchestration.closed_bounds import bound_faults
 from orchestration.customer_house import CustomerHouse, customer_catalog, open_customer_house
 from orchestration.dbt_commands import read_day
 from orchestration.errors import UserError
@@ -58,7 +59,7 @@ def read_sound_catalog(source: Source, warehouse: Warehouse, is_archived: bool =
     catalog = source.read(warehouse)
     faults = find_faults(catalog)
     if is_archived and not faults:
-        faults = archive_faults(catalog, warehouse)
+        faults = archive_faults(catalog, warehouse) + bound_faults(catalog, warehouse)
     if faults and source.schema:
         from orchestration.catalog_tables import name_tables
 

@@ -25,12 +25,14 @@ from orchestration.house import find_project
 from orchestration.landing import raw_table
 from orchestration.ledger import has_table
 from orchestration.preview import day_argument, read_sound_catalog
-from orchestration.side_house import open_side_house
+from orchestration.side_house import SideHouse, open_side_house
 from orchestration.warehouse import Warehouse, connect, has_warehouse, quote_identifier
 
 PREFIX = "simulated_"
-#: What a side house is built for: the lines of all its documents, closed or not.
-LINES = "int_invoicing__document_lines"
+#: What a side house is built for: the lines of all its documents; no ledger needs to be written.
+LINES = ("+int_invoicing__document_lines", "invoice_lines")
+#: The same, and all that lets a next run go on from there.
+HOUSE = ("+house_state",)
 
 
 def _table(prefix: str, room: str, name: str) -> str:
@@ -38,14 +40,15 @@ def _table(prefix: str, room: str, name: str) -> str:
 
 
 def read_billed_lines(
-    warehouse: Warehouse, prefix: str, lines: str, from_day: date, to_day: date
+    warehouse: Warehouse, prefix: str, from_day: date, to_day: date
 ) -> list[BilledLine]:
     """What was billed for periods that begin on the customer's days `from_day` to before `to_day`.
 
-    `lines` is the house's quoted table of document lines. A line counts with its own period,
+    `prefix` says of which house. A line counts with its own period,
     wherever it is invoiced: a fee in advance with the period that it is for, a correction with
     the one that it corrects. Its plan is the one that the subscription was on when it began.
     """
+    lines = _table(prefix, "marts", "invoice_lines")
     phases = _table(prefix, "subscriptions", "int_subscriptions__plan_phases")
     charges = _table(prefix, "staging", "stg_catalog__charges")
     lives = _table(prefix, "subscriptions", "int_subscriptions__lives")
@@ -156,6 +159,27 @@ def read_names(warehouse: Warehouse, prefix: str) -> tuple[dict[str, str], set[s
     return {customer: name or "" for customer, name in named}, {row[0] for row in subscribed}
 
 
+def build_lines(side: SideHouse, source: Source, window: Window) -> None:
+    """Bill under the catalogue of `source`. Raises UserError as dbt does.
+
+    Where the catalogue changed late, a run ends before that day: closes are then made, and the next
+    run goes on from there, as `tally build` does.
+    """
+    side.build(source, window, select=LINES)
+    if _stop_day(side) is None:
+        return
+    side.build(source, window, select=HOUSE)
+    before = None
+    while (day := _stop_day(side)) is not None and day != before:
+        before = day
+        side.build(source, window, select=HOUSE)
+
+
+def _stop_day(side: SideHouse) -> date | None:
+    _, rows = side.warehouse.query(f"select stop_day from {side.table('builds', 'build_window')}")
+    return rows[0][0]
+
+
 def simulate(
     source: Source, project: Path, target: str | None, from_day: date, to_day: date
 ) -> Simulation:
@@ -170,11 +194,10 @@ def simulate(
         catalog = read_sound_catalog(source, warehouse, is_archived=False)
     with open_side_house(PREFIX, project, target) as side:
         side.show_raw(until=next_midnight(as_of_day))
-        side.build(source, window, select=[f"+{LINES}"])
+        build_lines(side, source, window)
         house = side.warehouse
-        billed = _table("", "marts", "invoice_lines")
-        before = read_billed_lines(house, "", billed, from_day, to_day)
-        after = read_billed_lines(house, PREFIX, side.table("invoicing", LINES), from_day, to_day)
+        before = read_billed_lines(house, "", from_day, to_day)
+        after = read_billed_lines(house, PREFIX, from_day, to_day)
         names, subscriptions = read_names(house, "")
         other_names, other_subscriptions = read_names(house, PREFIX)
         _, exponents = house.query(
