@@ -36,7 +36,7 @@ ENGINES = pytest.mark.parametrize("engine", BOTH)
 WINDOW = ("--from", "2026-01-01", "--to", "2026-03-01")
 TABLES = (
     "ledger.documents", "ledger.lines", "ledger.closes", "ledger.seals", "marts.invoices",
-    "marts.invoice_lines", "rating.rated_lines", "builds.house_state", "builds.built_days",
+    "marts.invoice_lines", "marts.rated_lines", "builds.house_state", "builds.built_days",
     "raw.usage_events", "raw.loads", "catalog.prices", "catalog.subscriptions",
 )  # fmt: skip
 
