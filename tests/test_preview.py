@@ -312,4 +312,4 @@ def test_lines_are_paired_by_what_they_are_for():
 def test_lines_that_say_the_same_are_paired_one_to_one():
     left = [_line(1, "fee", "1"), _line(2, "fee", "2")]
     right = [_line(1, "fee", "1")]
-    assert pair_lines(left, right) == [(left[0], right[0]), (left[1], None)]
+    assert pair_lines(left, right) == [(left[1], None), (left[0], right[0])]
