@@ -162,22 +162,13 @@ def read_names(warehouse: Warehouse, prefix: str) -> tuple[dict[str, str], set[s
 def build_lines(side: SideHouse, source: Source, window: Window) -> None:
     """Bill under the catalogue of `source`. Raises UserError as dbt does.
 
-    Where the catalogue changed late, a run ends before that day: closes are then made, and the next
-    run goes on from there, as `tally build` does.
+    Where the catalogue changed late, a run ends before that day: closes are then made too, so that
+    the next run can go on from there.
     """
     side.build(source, window, select=LINES)
-    if _stop_day(side) is None:
-        return
-    side.build(source, window, select=HOUSE)
-    before = None
-    while (day := _stop_day(side)) is not None and day != before:
-        before = day
-        side.build(source, window, select=HOUSE)
-
-
-def _stop_day(side: SideHouse) -> date | None:
     _, rows = side.warehouse.query(f"select stop_day from {side.table('builds', 'build_window')}")
-    return rows[0][0]
+    if rows[0][0] is not None:
+        side.build(source, window, select=HOUSE)
 
 
 def simulate(
