@@ -34,6 +34,7 @@ __all__ = [
     "check_catalog",
     "check_tables",
     "choose_source",
+    "find_faults",
     "format_faults",
     "is_complete",
     "run_check",
@@ -47,7 +48,7 @@ def check_catalog(directory: Path | str, project: Path | str = PROJECT) -> list[
     Zones, currencies and derived properties are those of `project`. Only reads; what is wrong
     with a file's content is a fault, never an exception.
     """
-    return _check(read_catalog(Path(directory)), Path(project))
+    return find_faults(read_catalog(Path(directory)), Path(project))
 
 
 def check_tables(warehouse: Warehouse, schema: str, project: Path | str = PROJECT) -> list[Fault]:
@@ -58,10 +59,11 @@ def check_tables(warehouse: Warehouse, schema: str, project: Path | str = PROJEC
     from orchestration.catalog_tables import name_tables, read_tables
 
     catalog = read_tables(warehouse, schema)
-    return name_tables(_check(catalog, Path(project)), catalog, schema)
+    return name_tables(find_faults(catalog, Path(project)), catalog, schema)
 
 
-def _check(catalog: Catalog, project: Path) -> list[Fault]:
+def find_faults(catalog: Catalog, project: Path = PROJECT) -> list[Fault]:
+    """All faults of a catalogue that has been read, by file and line."""
     check_fields(catalog)
     check_rules(catalog, read_reference(project))
     rows = (row for name in COLUMNS for row in catalog[name])

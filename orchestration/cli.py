@@ -174,6 +174,18 @@ def _add_replay(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace
     return run_replay
 
 
+def _add_preview(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    from orchestration.preview import add_preview_arguments
+
+    return add_preview_arguments(parser)
+
+
+def _add_simulate(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    from orchestration.simulation import add_simulate_arguments
+
+    return add_simulate_arguments(parser)
+
+
 def _add_land(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     from orchestration.landing import add_land_arguments, run_land
     from orchestration.sole_build import add_wait_argument
@@ -199,6 +211,8 @@ COMMANDS = {
     "build": ("make invoices from what has been landed", _add_build),
     "invoice": ("show an invoice", _add_invoice),
     "explain": ("trace an invoice line to its steps, days and events", _add_explain),
+    "preview": ("a customer's next invoices, also after a change of plan", _add_preview),
+    "simulate": ("bill the past again under another catalogue, and compare", _add_simulate),
     "verify": ("check that nothing that was closed has been altered", _add_verify),
     "replay": ("build what was closed again, and compare", _add_replay),
     "demo": ("land and build three months of an AI API business", _add_demo),

@@ -156,7 +156,7 @@ def _part(line: Row) -> str:
     )
 
 
-def _period(from_date: object, to_date: object) -> str:
+def describe_period(from_date: object, to_date: object) -> str:
     """A half-open period as people say it, with its last day."""
     if from_date is None or to_date is None or from_date >= to_date:
         return str(from_date or "")
@@ -175,10 +175,11 @@ def _span(line: Row, invoice: Row) -> str:
     first = _local_date(line["period_from"], zone)
     # The day that holds the last moment: a part may end within a day.
     last = _local_date(line["period_to"] - timedelta(microseconds=1), zone)
-    return _period(first, last + timedelta(days=1))
+    return describe_period(first, last + timedelta(days=1))
 
 
-def _describe(line: Row, invoice: Row) -> str:
+def describe_line(line: Row, invoice: Row) -> str:
+    """What a line is for, in rich's markup: name, kind, and what is special about it."""
     from rich.markup import escape
 
     text = escape(str(line["name"] or line["charge_id"]))
@@ -226,7 +227,7 @@ def lines_table(invoice: Row, lines: list[Row], exponent: int) -> Table:
     for line, *texts in zip(lines, *shown.values(), strict=True):
         table.add_row(
             str(line["line_number"]),
-            _describe(line, invoice),
+            describe_line(line, invoice),
             *texts,
             grouped_money(line["line_total"], exponent),
         )
@@ -255,7 +256,10 @@ def discount_texts(discounts: Iterable[Row], currency: str, exponent: int) -> li
     ]
 
 
-def _print_invoice(invoice: Row, lines: list[Row], discounts: list[Row], exponent: int) -> None:
+def print_invoice(
+    invoice: Row, lines: list[Row], discounts: list[Row], exponent: int, is_made: bool = True
+) -> None:
+    """One invoice for people. One that is not made but previewed has no lines to explain."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -270,7 +274,7 @@ def _print_invoice(invoice: Row, lines: list[Row], discounts: list[Row], exponen
         else f"[green]{invoice['status']}[/green]",
         "Customer": escape(customer),
         "Subscription": escape(f"{invoice['subscription_id']}, plan {invoice['plan_id']}"),
-        "Period": _period(invoice["period_from_date"], invoice["period_to_date"]),
+        "Period": describe_period(invoice["period_from_date"], invoice["period_to_date"]),
         "Dated": f"{invoice['invoice_date']}, {invoice['time_zone'] or 'UTC'}",
         "Currency": str(invoice["currency"]),
         "Billed by": escape(str(invoice["billing_entity"])),
@@ -281,6 +285,8 @@ def _print_invoice(invoice: Row, lines: list[Row], discounts: list[Row], exponen
     console.print(lines_table(invoice, lines, exponent))
     for text in discount_texts(discounts, invoice["currency"], exponent):
         console.print(f"[dim]discount[/dim] {escape(text)}")
+    if not is_made:
+        return
     console.print(
         f"[dim]tally explain '{escape(lines[-1]['line_id'])}' shows how a line came about[/dim]"
         if lines
@@ -303,7 +309,7 @@ def _print_list(invoices: list[Row], marts: Marts) -> None:
             escape(invoice["invoice_number"] or invoice["invoice_id"]),
             invoice["status"],
             escape(invoice["subscription_id"]),
-            _period(invoice["period_from_date"], invoice["period_to_date"]),
+            describe_period(invoice["period_from_date"], invoice["period_to_date"]),
             f"{total} {invoice['currency']}",
         )
     make_console().print(table)
@@ -332,5 +338,5 @@ def run_invoice(arguments: argparse.Namespace) -> int:
             return 0
         if arguments.customer:
             _print_list(invoices, marts)
-        _print_invoice(newest, lines, discounts, exponent)
+        print_invoice(newest, lines, discounts, exponent)
     return 0

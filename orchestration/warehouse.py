@@ -94,6 +94,23 @@ class Warehouse:
         """Whether the server has hung up."""
         return self.kind == "postgres" and self.connection.closed != 0
 
+    def batches(
+        self, sql: str, params: Sequence[Any] | None = None, size: int = 50_000
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of one query, at most `size` at a time."""
+        if self.kind == "duckdb":
+            cursor = self.connection.cursor()
+            cursor.execute(sql, list(params or []))
+            while rows := cursor.fetchmany(size):
+                yield rows
+            return
+        # A cursor on the server, which lives in a transaction.
+        with self.transaction(), self.connection.cursor("tally_batches", withhold=True) as cursor:
+            cursor.itersize = size
+            cursor.execute(_to_percent_style(sql), list(params or []))
+            while rows := cursor.fetchmany(size):
+                yield rows
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything in the block is written, or nothing is."""
