@@ -88,6 +88,57 @@ line_routes as (
 
 ),
 
+-- Here and below rows are grouped though no two are alike: an engine that takes the steps in an
+-- order of its own would look for the events of all lines first, and read the JSON of all events.
+-- What is grouped is done before, and filters pass all the same.
+line_states as (
+
+    select
+        states.line_id,
+        states.invoice_id,
+        states.original_line_id,
+        states.direction,
+        rated_lines.price_row_id,
+        line_routes.subscription_id as billed_subscription_id,
+        line_routes.period_number,
+        line_routes.charge_id,
+        line_routes.part_number,
+        line_routes.customer_id,
+        line_routes.meter_profile,
+        line_routes.subscription_ref,
+        line_routes.item_ref,
+        line_routes.route_from,
+        line_routes.route_to,
+        line_routes.known_until
+    from states
+    inner join rated_lines
+        on states.rated_line_id = rated_lines.rated_line_id
+    inner join line_routes
+        on
+            rated_lines.subscription_id = line_routes.subscription_id
+            and rated_lines.invoice_number_in_subscription = line_routes.period_number
+            and rated_lines.charge_id = line_routes.charge_id
+            and rated_lines.part_number = line_routes.part_number
+    group by
+        states.line_id,
+        states.invoice_id,
+        states.original_line_id,
+        states.direction,
+        rated_lines.price_row_id,
+        line_routes.subscription_id,
+        line_routes.period_number,
+        line_routes.charge_id,
+        line_routes.part_number,
+        line_routes.customer_id,
+        line_routes.meter_profile,
+        line_routes.subscription_ref,
+        line_routes.item_ref,
+        line_routes.route_from,
+        line_routes.route_to,
+        line_routes.known_until
+
+),
+
 line_dimensions as (
 
     select * from {{ ref('int_rating__line_dimensions') }}
@@ -113,33 +164,25 @@ events_to_measure as (
         {{ measured_columns('usage_events', 'usage_events.load_day') }},
         usage_events.event_key,
         voided_events.load_day as voided_day,
-        states.line_id,
-        states.invoice_id,
-        states.original_line_id,
-        states.direction,
-        rated_lines.subscription_id as billed_subscription_id,
-        rated_lines.invoice_number_in_subscription as period_number,
-        rated_lines.charge_id,
-        rated_lines.part_number,
-        rated_lines.price_row_id,
-        line_routes.meter_profile
-    from states
-    inner join rated_lines
-        on states.rated_line_id = rated_lines.rated_line_id
-    inner join line_routes
-        on
-            rated_lines.subscription_id = line_routes.subscription_id
-            and rated_lines.invoice_number_in_subscription = line_routes.period_number
-            and rated_lines.charge_id = line_routes.charge_id
-            and rated_lines.part_number = line_routes.part_number
+        line_states.line_id,
+        line_states.invoice_id,
+        line_states.original_line_id,
+        line_states.direction,
+        line_states.billed_subscription_id,
+        line_states.period_number,
+        line_states.charge_id,
+        line_states.part_number,
+        line_states.price_row_id,
+        line_states.meter_profile
+    from line_states
     inner join usage_events
         on
-            line_routes.customer_id = usage_events.customer_id
-            and line_routes.subscription_ref = usage_events.subscription_id
-            and line_routes.item_ref = usage_events.subscription_item_id
-            and line_routes.route_from <= usage_events.occurred_at
-            and line_routes.route_to > usage_events.occurred_at
-            and line_routes.known_until > usage_events.load_day
+            line_states.customer_id = usage_events.customer_id
+            and line_states.subscription_ref = usage_events.subscription_id
+            and line_states.item_ref = usage_events.subscription_item_id
+            and line_states.route_from <= usage_events.occurred_at
+            and line_states.route_to > usage_events.occurred_at
+            and line_states.known_until > usage_events.load_day
     left join voided_events
         on
             usage_events.loaded_at = voided_events.loaded_at
@@ -147,7 +190,30 @@ events_to_measure as (
             and usage_events.line_number = voided_events.line_number
     where
         voided_events.load_day is null
-        or voided_events.load_day >= line_routes.known_until
+        or voided_events.load_day >= line_states.known_until
+    group by
+        usage_events.load_day,
+        usage_events.loaded_at,
+        usage_events.load_id,
+        usage_events.line_number,
+        usage_events.customer_id,
+        usage_events.event_name,
+        usage_events.occurred_at,
+        usage_events.subscription_id,
+        usage_events.subscription_item_id,
+        usage_events.properties,
+        usage_events.event_key,
+        voided_events.load_day,
+        line_states.line_id,
+        line_states.invoice_id,
+        line_states.original_line_id,
+        line_states.direction,
+        line_states.billed_subscription_id,
+        line_states.period_number,
+        line_states.charge_id,
+        line_states.part_number,
+        line_states.price_row_id,
+        line_states.meter_profile
 
 ),
 
