@@ -42,7 +42,11 @@
     A run that was killed leaves none, as it leaves nothing else that counts.
 #}
 {% macro log_rating_run(results) -%}
-    {%- if not execute or flags.WHICH not in ["build", "run"] -%} {{ return("") }} {%- endif -%}
+    {#- Read before any return: dbt learns from it what the hook depends on. -#}
+    {%- set known_rows = catalog_rows() -%}
+    {%- if not execute or flags.WHICH not in ["build", "run"] -%}
+        {{ return("") }}
+    {%- endif -%}
     {%- set statuses = {} -%}
     {%- for result in results -%}
         {%- do statuses.update({result.node.unique_id: result.status | string}) -%}
@@ -60,7 +64,7 @@
         {{ flags.FULL_REFRESH | default(false, true) | lower }},
         {{ code_version() }},
         {{ var("rules_version") | int }},
-        {{ known_catalog_hash() if has_window else "null" }},
+        {{ known_catalog_hash(known_rows) if has_window else "null" }},
         {{ "build_window.from_day" if has_window else "null" }},
         {{ "build_window.through_day" if has_window else "null" }},
         {{ day_var("open_day") }},
@@ -68,23 +72,31 @@
         {%- if has_succeeded %}
         (
             select coalesce(sum(built_days.landed_count), 0)
-            from {{ ref("built_days") }} as built_days
+            from {{ made_table("builds", "built_days") }} as built_days
             where built_days.load_day between build_window.from_day and build_window.through_day
         ),
         (
             select count(*)
-            from {{ ref("rated_lines") }} as rated_lines
+            from {{ made_table("marts", "rated_lines") }} as rated_lines
             where rated_lines.cutoff_at > build_window.open_from
         ),
-        (select count(*) from {{ ref("int_invoicing__closed_documents") }})
+        (
+            select count(*)
+            from {{ made_table("invoicing", "int_invoicing__closed_documents") }}
+        )
         {%- else %}
         null,
         null,
         null
         {%- endif %}
     {%- if has_window %}
-    from {{ ref("build_window") }} as build_window
+    from {{ made_table("builds", "build_window") }} as build_window
     {%- endif %}
+{%- endmacro %}
+
+{# A table of the run; a hook belongs to no group, and may not ref() what is private to one. #}
+{% macro made_table(schema, name) -%}
+    {{ return(var("schema_prefix", "") ~ schema ~ "." ~ name) }}
 {%- endmacro %}
 
 {% macro node_id(name) -%} {{ return("model.tallyhouse." ~ name) }} {%- endmacro %}
@@ -104,13 +116,13 @@
 {%- endmacro %}
 
 {# The SHA-256 of all rows of the catalogue that the run could see, in the order of their own. #}
-{% macro known_catalog_hash() -%}
+{% macro known_catalog_hash(rows) -%}
     (
         select {{ text_digest(
             "coalesce(" ~ joined_text("catalog_rows.row_hash", "", binary_order("catalog_rows.row_hash"))
             ~ ", '')"
         ) }}
-        from ({{ catalog_rows() }}) as catalog_rows
+        from ({{ rows }}) as catalog_rows
         where catalog_rows.recorded_at < build_window.as_of_at
     )
 {%- endmacro %}

@@ -32,8 +32,8 @@ twos as (
 
 ),
 
--- 1: what a line was rated from; -1: what a correction was compared with; 0: what the corrections of
--- a line were rated from, so that what came in late is found at the line too.
+-- 1: what a line was rated from; -1: what a correction was compared with; 0: what corrections of a
+-- line were rated from, so that what came in late is found at the line too.
 states as (
 
     select
