@@ -52,7 +52,7 @@ select
     routes.route_to,
     routes.full_from,
     routes.full_to,
-    cast(least(routes.cutoff_at, {{ as_of_at() }}) as date) as known_until,
+    least(routes.cutoff_date, cast({{ as_of_at() }} as date)) as known_until,
     routes.cutoff_at
 from used
 inner join routes
