@@ -23,6 +23,7 @@ from orchestration.catalog import (
 from orchestration.catalog_files import COLUMNS
 from orchestration.catalog_tables import project_schema
 from orchestration.causes import UNHARMED, find_cause, holder_of_file
+from orchestration.code_version import read_code_version
 from orchestration.dbt_commands import Command, Window, build_command
 from orchestration.errors import UserError
 from orchestration.house import log_file, shorten, target_folder
@@ -186,7 +187,11 @@ def build(
     """
     if catalog is not None:
         catalog = complete_catalog(catalog, target_folder(project))
-    return run_dbt(build_command(project, target, window, catalog, full, catalog_schema), project)
+    command = build_command(project, target, window, catalog, full, catalog_schema)
+    # For the log of runs; an environment that says otherwise (CI) knows better.
+    version = os.environ.get("TALLY_CODE_VERSION") or read_code_version(project)
+    stated = command.environment | {"TALLY_CODE_VERSION": version}
+    return run_dbt(replace(command, environment=stated), project)
 
 
 def build_from(

@@ -41,6 +41,12 @@ def _day(text: str):
         raise argparse.ArgumentTypeError(str(fault)) from None
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"not a whole number: {text!r}")
+    return int(text)
+
+
 def _add_house_arguments(parser: argparse.ArgumentParser) -> None:
     """--target and the catalogue's options, for a command that does not state them itself."""
     stated = {option for action in parser._actions for option in action.option_strings}
@@ -158,7 +164,14 @@ def _add_invoice(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespac
 
 def _add_explain(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     parser.add_argument("line", help="a line_id, such as sub_1@2026-02-01#3")
-    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.add_argument(
+        "--events",
+        type=_count,
+        default=20,
+        metavar="N",
+        help="how many of the line's events to show (default: 20)",
+    )
+    parser.add_argument("--format", choices=("tree", "table", "json"), default="tree")
     return run_explain
 
 

@@ -320,7 +320,7 @@ def test_totals_are_those_of_the_lines(stepped):
 
 
 def test_a_correction_is_shown_and_traced(stepped):
-    """Its document says what it corrects; its trace has the events of the period as known then."""
+    """Its document says what it corrects; its trace what the period comes to as known then."""
     house = stepped["duckdb"]
     ((invoice_id, line_id, adjusted, rated_line_id),) = house.query(
         "select invoice_id, line_id, adjusts_invoice_id, rated_line_id from ledger.lines"
@@ -337,6 +337,10 @@ def test_a_correction_is_shown_and_traced(stepped):
         "select quantity, event_count from marts.rated_lines where rated_line_id = ?",
         [rated_line_id],
     )
-    assert explained["event_count"] == event_count
-    assert sum(Decimal(day["quantity_sum"]) for day in explained["days"]) == quantity
+    assert explained["after"]["event_count"] == event_count
+    assert Decimal(explained["after"]["quantity"]) == quantity
+    moved = explained["line"]
+    assert explained["event_count"] == moved["event_count"]
+    late = sum(Decimal(day["quantity_sum"]) for day in explained["days"])
+    assert late == Decimal(moved["quantity"])
     assert explained["steps"]

@@ -11,6 +11,8 @@
 -- depends_on: {{ ref('entitlement_usage') }}
 -- depends_on: {{ ref('usage_alerts') }}
 -- depends_on: {{ ref('int_rating__allowance_lots') }}
+-- depends_on: {{ ref('int_rating__line_routes') }}
+-- depends_on: {{ ref('int_rating__line_dimensions') }}
 -- depends_on: {{ ref('int_rating__unbilled_events') }}
 -- depends_on: {{ ref('int_metering__built_profiles') }}
 -- depends_on: {{ ref('rejected_events') }}
