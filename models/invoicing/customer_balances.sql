@@ -1,15 +1,24 @@
 {{ config(materialized='view', schema='marts') }}
 with
 
+balance_entries as (
+
+    select * from {{ ref('customer_balance_entries') }}
+
+),
+
 entries as (
 
     select
-        customer_balance_entries.*,
+        balance_entries.*,
         row_number() over (
-            partition by customer_id, billing_entity, currency
-            order by sequence_number desc
+            partition by
+                balance_entries.customer_id,
+                balance_entries.billing_entity,
+                balance_entries.currency
+            order by balance_entries.sequence_number desc
         ) as recency
-    from {{ ref('customer_balance_entries') }} as customer_balance_entries
+    from balance_entries
 
 )
 
