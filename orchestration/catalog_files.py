@@ -38,12 +38,13 @@ COLUMNS = {
     " recorded_at",
     "alerts": "alert_id name customer_id subscription_id plan_id kind charge_id meter"
     " meter_version threshold recorded_at",
+    "invoice_actions": "action_id action invoice_id line_id amount acted_by reason recorded_at",
 }
 COLUMNS = {name: tuple(columns.split()) for name, columns in COLUMNS.items()}
 # A catalogue may leave these out, which is as if they had no rows.
 OPTIONAL_FILES = (
     "charge_limits", "meter_filters", "subscription_changes", "plan_migrations", "allowances",
-    "commitments", "discounts", "entitlements", "alerts",
+    "commitments", "discounts", "entitlements", "alerts", "invoice_actions",
 )  # fmt: skip
 # Columns that came later: a file without them is one in which they are blank.
 OPTIONAL_COLUMNS = {

@@ -95,11 +95,12 @@ class Verification:
             hashes.setdefault(line[place], []).append(digest(content_text(names, line)))
         names, documents = self._rows("documents", "billing_entity, sequence_number", where)
         self.counts.update(documents=len(documents), lines=len(lines))
-        *names, _ = names
-        for *values, content_hash in documents:
+        for values in documents:
+            # Columns that came later stand behind the hash in a ledger that is older than they.
             document = dict(zip(names, values, strict=True))
+            content_hash = document.pop("content_hash")
             own = "".join(hashes.pop(document["invoice_id"], []))
-            text = f"{content_text(names, values)}{SEPARATOR}lines={own}"
+            text = f"{content_text(document, document.values())}{SEPARATOR}lines={own}"
             if digest(text) != content_hash:
                 yield Alteration(
                     document["invoice_id"],

@@ -109,6 +109,7 @@ COLUMNS = {
     "entitlements": "product_id plan_id feature name kind meter meter_version limit_quantity",
     "alerts": "alert_id name customer_id subscription_id plan_id kind charge_id meter "
     "meter_version threshold",
+    "invoice_actions": "action_id action invoice_id line_id amount acted_by reason",
 }
 RAW_COLUMNS = (
     "load_id",

@@ -45,6 +45,8 @@
         "alerts":
             "alert_id name customer_id subscription_id plan_id kind charge_id meter "
             ~ "meter_version threshold recorded_at",
+        "invoice_actions":
+            "action_id action invoice_id line_id amount acted_by reason recorded_at",
     } -%}
     {{ return(columns[name].split()) }}
 {%- endmacro %}
@@ -55,7 +57,7 @@
 {% macro optional_catalog_tables() -%}
     {{ return([
         "charge_limits", "meter_filters", "subscription_changes", "plan_migrations", "allowances",
-        "commitments", "discounts", "entitlements", "alerts"
+        "commitments", "discounts", "entitlements", "alerts", "invoice_actions"
     ]) }}
 {%- endmacro %}
 

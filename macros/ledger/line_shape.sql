@@ -61,14 +61,7 @@
     {%- endfor %}
 {%- endmacro %}
 
-{# The measures of a state of a line: zero where it is not there. #}
-{% macro stated_measures(stated) -%}
-    {%- for name in line_measures() %}
-    coalesce({{ stated }}.{{ name }}, 0) as {{ name }}{{ "," if not loop.last }}
-    {%- endfor %}
-{%- endmacro %}
-
-{# Those of the state before. #}
+{# The measures of the state before. #}
 {% macro measures_before(lines, partition, order) -%}
     {%- for name in line_measures() %}
     lag({{ lines }}.{{ name }}) over (
@@ -78,12 +71,12 @@
     {%- endfor %}
 {%- endmacro %}
 
-{# What they changed by; null where the line has none (a fee counts no units). #}
+{# What they changed by (`described` says which it has); null where the line has none (a fee counts no units). #}
 {% macro changed_measures(changed, described) -%}
     {%- for name, type in line_measure_types() %}
     cast(
         case
-            when {{ described }}.{{ name }} is not null
+            when {{ described }}.has_{{ name }}
                 then {{ changed }}.{{ name }} - {{ changed }}.{{ name }}_before
         end as {{ type }}
     ) as {{ name }}{{ "," if not loop.last }}
@@ -94,3 +87,9 @@
 {% macro described_and_measured() -%}
     {{ return((line_descriptions() + line_measures()) | join(", ")) }}
 {%- endmacro %}
+
+{# Fees and their credits, which late usage does not rate again. #}
+{% macro fee_line_kinds() -%} ('recurring', 'one_time', 'credit') {%- endmacro %}
+
+{# Before every close: the state that a line had first. #}
+{% macro first_stated_at() -%} cast('1900-01-01' as {{ type_timestamp() }}) {%- endmacro %}

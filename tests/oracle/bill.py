@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 
+from .actions import ordered
 from .allowances import cover
-from .catalog import Catalog, Rows, Subscription, read_catalog
-from .corrections import correct_customer
+from .balances import Owner, settle
+from .catalog import Action, Catalog, Rows, Subscription, read_catalog
+from .corrections import Outcomes, correct_customer
 from .invoices import Invoice, Line, invoice_subscription, number_invoices
 from .knowledge import LateRow, knowledge_stops, late_rows
 from .metering import Usage, meter
@@ -47,6 +50,10 @@ class Bill:
     unbilled: list[tuple[str, int, str]]
     invoices: list[Invoice]
     lines: list[Line]
+    #: Why each action was refused that was.
+    refused: dict[str, str]
+    #: By customer, billing entity and currency.
+    balances: dict[Owner, Fraction]
 
 
 @dataclass
@@ -73,6 +80,17 @@ class Account:
         self.out_of_range[name, number] = found.out_of_range
 
 
+def actions_by_subscription(
+    catalog: Catalog, orders: dict[str, int]
+) -> dict[str, list[tuple[int, Action]]]:
+    """What is done to the invoices of each subscription, in order, each with its place."""
+    found: dict[str, list[tuple[int, Action]]] = {}
+    for action in ordered(catalog.actions):
+        name = (action.invoice_id or action.line_id).rpartition("@")[0]
+        found.setdefault(name, []).append((orders[action.action_id], action))
+    return found
+
+
 def bill_customer(
     catalog: Catalog,
     owned: list[Subscription],
@@ -81,6 +99,7 @@ def bill_customer(
     account: Account,
     since: datetime,
     as_of_at: datetime,
+    outcomes: Outcomes,
 ) -> None:
     """Close what is due after `since`, by the catalogue as known at `as_of_at`, and draft the rest.
 
@@ -122,7 +141,9 @@ def bill_customer(
             for one in owned
         }
 
-    restated = correct_customer(catalog, owned, usages, late, own, restate, since, as_of_at)
+    restated = correct_customer(
+        catalog, owned, usages, late, own, restate, since, as_of_at, outcomes
+    )
     for restated_at, name, number in sorted(restated):
         if number:
             account.rated(name, number, again[restated_at][name].rated[number])
@@ -230,6 +251,8 @@ def bill(catalog_rows: Rows, raw_rows: list[dict], as_of_day: date) -> Bill:
         as_of_at,
     ]
     catalogs = {stop: read_catalog(catalog_rows, stop) for stop in stops[:-1]} | {as_of_at: catalog}
+    outcomes = Outcomes()
+    orders = {one.action_id: order for order, one in enumerate(ordered(catalog.actions), start=1)}
     for customer_id in catalog.by_customer:
         usages = by_customer.get(customer_id, [])
         account = Account()
@@ -242,13 +265,15 @@ def bill(catalog_rows: Rows, raw_rows: list[dict], as_of_day: date) -> Bill:
             known = catalogs[stop].by_customer.get(customer_id, [])
             if known:
                 recent = [one for one in late if one.recorded_at < stop]
-                bill_customer(catalogs[stop], known, usages, recent, account, since, stop)
+                outcomes.actions = actions_by_subscription(catalogs[stop], orders)
+                bill_customer(catalogs[stop], known, usages, recent, account, since, stop, outcomes)
             since = stop
         subscriptions |= account.subscriptions
         billed |= set().union(*account.billed.values())
         out_of_range |= set().union(*account.out_of_range.values())
         for documents in account.documents.values():
             invoices += documents
+    balances, unpaid = settle(invoices, outcomes.refunds)
     number_invoices(invoices)
     unbilled = []
     for event, usages, reason in metered:
@@ -271,4 +296,6 @@ def bill(catalog_rows: Rows, raw_rows: list[dict], as_of_day: date) -> Bill:
         unbilled=sorted(unbilled),
         invoices=invoices,
         lines=[line for invoice in invoices for line in invoice.lines],
+        refused=outcomes.refused | dict.fromkeys(unpaid, "over_balance"),
+        balances=balances,
     )

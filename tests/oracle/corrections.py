@@ -1,12 +1,13 @@
 """What late usage and late rows change of closed periods, on which document (*Adjustments*)."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
+from .actions import MARKED, Desk, Target, close_of_action
 from .amounts import fixed
-from .catalog import Catalog, Subscription
+from .catalog import Action, Catalog, Subscription
 from .changes import life_of
 from .clock import add_cycles
 from .invoices import TOTAL_DIGITS, Invoice, Line
@@ -24,6 +25,18 @@ MEASURES = ("quantity", "rated_quantity", "event_count", "amount", "discount_tot
 Key = tuple[int, str]
 #: All invoices of some subscriptions, as if closed periods were known at an instant.
 Restate = Callable[[datetime], dict[str, list[Invoice]]]
+
+
+@dataclass
+class Outcomes:
+    """What came of actions so far: what was done by subscription, why each was refused that was,
+    and the refunds, which wait for the balance. `actions` are those known, by subscription.
+    """
+
+    actions: dict[str, list[tuple[int, Action]]] = field(default_factory=dict)
+    desks: dict[str, Desk] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    refunds: list[tuple[Action, Invoice]] = field(default_factory=list)
 
 
 def midnight_after(instant: datetime) -> datetime:
@@ -107,7 +120,7 @@ def dependents(catalog: Catalog, subscription: Subscription) -> str:
 
 def line_key(subscription_id: str, number: int, line: Line) -> Key:
     """What makes it the same line in every state of its period; text, for it is ordered by it."""
-    if line.kind in FEES:
+    if line.kind in (*FEES, "credit"):
         detail = "/" + (line.from_date.isoformat() if line.from_date else "")
     else:
         detail = f"/{line.dimension_values}" if line.dimension_values else ""
@@ -194,6 +207,8 @@ def corrected_so_far(
     described: dict[Key, Line] = {}
     for document in sorted(documents, key=lambda one: one.cutoff):
         for line in document.lines:
+            if line.kind in MARKED:
+                continue
             number = numbers[line.adjusts] if line.adjusts else document.cycle
             key = line_key(name, number, line)
             sums = posted.setdefault(key, dict.fromkeys(MEASURES))
@@ -229,12 +244,14 @@ def correct_customer(
     restate: Restate,
     since: datetime,
     as_of_at: datetime,
+    outcomes: Outcomes,
 ) -> set[tuple[datetime, str, int]]:
-    """Put onto the documents of a customer's subscriptions what late usage and late rows change.
+    """Put onto the documents of a customer's subscriptions what late usage, late rows and actions
+    change.
 
     At each close after `since` that corrects, every affected period is rated on all that is known
-    then; what differs from what has been posted so far is posted. Returns the closes,
-    subscriptions and periods that were rated again.
+    then; what differs from what has been posted so far is posted. Actions come after it, in their
+    order. Returns the closes, subscriptions and periods that were rated again.
     """
     named = {one.subscription_id: one for one in owned}
     periods = {name: list_periods(catalog, one, as_of_at) for name, one in named.items()}
@@ -264,17 +281,21 @@ def correct_customer(
         closed_before = [one for one in invoices[name] if one.cutoff <= since]
         posted, described = corrected_so_far(name, periods[name], closed_before)
         taken: set[tuple[int, datetime]] = set()
+        desk = outcomes.desks.setdefault(name, Desk(name))
         own_closes = closes[name]
         if depending == "all" and own_closes:
             # What earlier periods come to as known by now is what the next ones go on from.
             first_close = min(own_closes)
             coming = {one.cutoff_at for one in periods[name] if one.cutoff_at >= first_close}
             own_closes = own_closes | coming
+        waiting = [one for one in outcomes.actions.get(name, []) if close_of_action(one[1]) > since]
+        states = (invoices[name], stated, restate, posted, described)
         for close in sorted(own_closes):
             own = {fact for fact in facts[name] if fact[1] <= close} - taken
             taken |= own
             if close <= since:
                 continue
+            restated |= act(desk, waiting, close, *states, outcomes, as_of_at)
             if close not in stated:
                 stated[close] = restate(close)
             late = {number for number, _ in own}
@@ -290,6 +311,7 @@ def correct_customer(
             if not late:
                 continue
             restated |= {(close, name, number) for number in late}
+            late = {number for number in late if not is_void(desk, invoices[name], number)}
             for key, line in lines_of(invoices[name], late).items():
                 if key not in posted:
                     posted[key] = measures_of(line)
@@ -302,6 +324,7 @@ def correct_customer(
                 if line.kind == "credit" and key in found and key in posted:
                     continue
                 now = measures_of(found[key]) if key in found else {}
+                now = kept(now, desk, invoices[name], key)
                 before = posted.get(key, {})
                 if (now.get("line_total") or 0) == (before.get("line_total") or 0):
                     continue
@@ -309,7 +332,152 @@ def correct_customer(
                 added.append((key, replace(line, **difference(line, now, before))))
                 posted[key] = now
             post(subscription, periods[name], invoices[name], close, added, as_of_at)
+        restated |= act(desk, waiting, datetime.max, *states, outcomes, as_of_at)
     return restated
+
+
+def act(
+    desk: Desk,
+    waiting: list[tuple[int, Action]],
+    until: datetime,
+    invoices: list[Invoice],
+    stated: dict[datetime, dict[str, list[Invoice]]],
+    restate: Restate,
+    posted: dict[Key, dict[str, Fraction | None]],
+    described: dict[Key, Line],
+    outcomes: Outcomes,
+    as_of_at: datetime,
+) -> set[tuple[datetime, str, int]]:
+    """Do what closes before a close; of one midnight, actions come after it."""
+    restated = set()
+    while waiting and close_of_action(waiting[0][1]) < until:
+        order, action = waiting.pop(0)
+        close = close_of_action(action)
+        if action.action == "reissue" and close not in stated:
+            stated[close] = restate(close)
+        restated |= perform(
+            desk, action, order, invoices, stated, posted, described, outcomes, as_of_at
+        )
+    return restated
+
+
+def is_void(desk: Desk, invoices: list[Invoice], number: int) -> bool:
+    return any(one.cycle == number and one.invoice_id in desk.voided for one in invoices)
+
+
+def kept(now: dict, desk: Desk, invoices: list[Invoice], key: Key) -> dict:
+    """What a line comes to, never less than what was credited on it."""
+    own = (one for one in invoices if one.cycle == key[0])
+    line_id = next(
+        (
+            line.line_id
+            for one in own
+            for line in one.lines
+            if not line.adjusts and line_key(one.subscription_id, key[0], line) == key
+        ),
+        "",
+    )
+    credited = desk.credited.get(line_id, Fraction(0))
+    if credited == 0:
+        return now
+    return now | {"line_total": max(now.get("line_total") or Fraction(0), credited)}
+
+
+def perform(
+    desk: Desk,
+    action: Action,
+    order: int,
+    invoices: list[Invoice],
+    stated: dict[datetime, dict[str, list[Invoice]]],
+    posted: dict[Key, dict[str, Fraction | None]],
+    described: dict[Key, Line],
+    outcomes: Outcomes,
+    as_of_at: datetime,
+) -> set[tuple[datetime, str, int]]:
+    """Do one action, or note why not. Returns what was rated again for it."""
+    target = desk.target(action, invoices)
+    if isinstance(target, str):
+        outcomes.refused[action.action_id] = target
+        return set()
+    number, name = target.invoice.cycle, desk.subscription_id
+    own = {line_key(name, number, line): line for line in target.invoice.lines if not line.adjusts}
+    for key, line in own.items():
+        if key not in posted:
+            posted[key] = measures_of(line)
+            described[key] = line
+    if action.action in ("void", "reissue"):
+        now, restated = own, set()
+        if action.action == "reissue":
+            desk.voided.discard(target.invoice.invoice_id)
+            close = close_of_action(action)
+            # The opening invoice is not rated again.
+            if number:
+                now = lines_of(stated[close][name], {number})
+                restated = {(close, name, number)}
+        else:
+            desk.voided.add(target.invoice.invoice_id)
+        lines = turn(action, desk, target, invoices, now, posted, described)
+        if lines:
+            invoices.append(desk.write(action, order, target, lines, as_of_at))
+        else:
+            outcomes.refused[action.action_id] = "nothing_to_post"
+        return restated
+    if action.action == "refund":
+        total = fixed(action.amount, TOTAL_DIGITS)
+        paid = replace(
+            target.invoice.lines[0],
+            kind="refunded",
+            charge_id=action.action_id,
+            part_number=1,
+            dimension_values=None,
+            period_from=target.invoice.period_start,
+            quantity=None,
+            rated_quantity=None,
+            event_count=None,
+            amount=action.amount,
+            discount_total=fixed(Fraction(0), TOTAL_DIGITS),
+            line_total=total,
+        )
+        outcomes.refunds.append((action, desk.write(action, order, target, [paid], as_of_at)))
+        return set()
+    key = line_key(name, number, target.line)
+    line = desk.mark(action, target, posted[key].get("line_total") or Fraction(0))
+    if line is None:
+        outcomes.refused[action.action_id] = "over_line"
+    else:
+        invoices.append(desk.write(action, order, target, [line], as_of_at))
+    return set()
+
+
+def turn(
+    action: Action,
+    desk: Desk,
+    target: Target,
+    invoices: list[Invoice],
+    now: dict[Key, Line],
+    posted: dict[Key, dict[str, Fraction | None]],
+    described: dict[Key, Line],
+) -> list[Line]:
+    """The lines of a void or a reissue: each line of the period, from what was posted of it to
+    nothing, or to what it comes to now."""
+    number = target.invoice.cycle
+    places = {
+        line_key(target.invoice.subscription_id, number, line): line.line_number
+        for line in target.invoice.lines
+        if not line.adjusts
+    }
+    keys = now.keys() | {key for key in posted if key[0] == number}
+    lines = []
+    for key in sorted(keys, key=lambda one: (places.get(one, 10**9), one[1].encode())):
+        line = now.get(key) or described[key]
+        measures = {} if action.action == "void" or key not in now else measures_of(line)
+        measures = kept(measures, desk, invoices, key)
+        changed = difference(line, measures, posted.get(key, {}))
+        if any(Fraction(value) for value in changed.values() if value is not None):
+            lines.append(replace(line, **changed))
+            described[key] = line
+            posted[key] = measures
+    return lines
 
 
 def replace_own_lines(invoices: list[Invoice], stated: list[Invoice], closing: set[int]) -> None:
