@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.houses import PROJECT, House
+from tests.houses import PROJECT, House, write_catalog
 
 pytestmark = pytest.mark.xdist_group("scenario")
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
@@ -67,6 +67,14 @@ def test_help_names_every_command():
     assert done.returncode == 0
     for command in ("land", "check", "build", "invoice", "explain", "demo"):
         assert command in done.stdout
+
+
+def test_catalogue_of_the_environment_is_the_one_that_is_checked(tmp_path):
+    """Where plain dbt takes its catalogue from, tally does."""
+    folder = write_catalog(tmp_path, {"plans": [{"plan_id": "x", "product_id": "none"}]})
+    done = tally("check", TALLY_CATALOG=os.path.relpath(folder, PROJECT))
+    assert done.returncode == 1
+    assert "plans.csv:2" in done.stdout + done.stderr
 
 
 def test_faulty_catalogue_is_listed_and_nothing_is_built(house, tmp_path):
