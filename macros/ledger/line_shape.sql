@@ -93,3 +93,43 @@
 
 {# Before every close: the state that a line had first. #}
 {% macro first_stated_at() -%} cast('1900-01-01' as {{ type_timestamp() }}) {%- endmacro %}
+
+{# The measures of a state, its totals with what is kept of a line for what was credited on it. #}
+{% macro kept_measures(lines) -%}
+    {%- for name in line_measures() %}
+    {{ lines }}.{{ name }}
+    {%- if name in ("rounded_total", "line_total") %} + {{ lines }}.kept_total {%- endif %}
+        as {{ name }}{{ "," if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{# Whether any measure is another than before. #}
+{% macro measures_differ(lines) -%}
+    {%- for name in line_measures() %}
+    {{ lines }}.{{ name }} <> {{ lines }}.{{ name }}_before {{- " or" if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{#
+    A line in a state of its period: described as it is rated last, whether it has each measure, and
+    its measures then: none once it is void, of a reissue as rated for it (fees of the opening
+    invoice as they stood).
+#}
+{% macro acted_line_shape(described, states, stated, opening_fees) -%}
+    {%- for name in line_descriptions() %}
+    {{ described }}.{{ name }},
+    {%- endfor %}
+    {%- for name in line_measures() %}
+    {{ described }}.{{ name }} is not null as has_{{ name }},
+    {%- endfor %}
+    {%- for name, type in line_measure_types() %}
+    cast(coalesce(
+        case {{ states }}.state_kind
+            when 'void' then 0
+            when 'reissue' then coalesce({{ stated }}.{{ name }}, {{ opening_fees }}.{{ name }})
+            else {{ stated }}.{{ name }}
+        end,
+        0
+    ) as {{ type }}) as {{ name }}{{ "," if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}

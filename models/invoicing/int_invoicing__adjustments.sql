@@ -106,11 +106,7 @@ changed as (
         followed.own_rated_line_id,
         followed.stated_at,
         followed.action_order,
-        {%- for name in line_measures() %}
-        followed.{{ name }}
-        {%- if name in ('rounded_total', 'line_total') %} + followed.kept_total {%- endif %}
-            as {{ name }},
-        {%- endfor %}
+        {{ kept_measures('followed') }},
         followed.total_before
     from followed
     where
@@ -153,7 +149,8 @@ select
     -- Nothing is rated for a void, and a fee of the opening invoice keeps its rating.
     case
         when followed.is_rated or followed.state_kind = 'correction'
-            then compared.subscription_id
+            then
+                compared.subscription_id
                 || '/' || cast(
                     {{ reopened_number('compared.own_period_number', 'compared.stated_at') }}
                     as {{ type_text() }}
@@ -206,8 +203,4 @@ left join next_invoices
         and compared.stated_at = next_invoices.cutoff_at
 where
     compared.stated_at > {{ first_stated_at() }}
-    and (
-        {%- for name in line_measures() %}
-        compared.{{ name }} <> compared.{{ name }}_before {{- " or" if not loop.last }}
-        {%- endfor %}
-    )
+    and ({{ measures_differ('compared') }})

@@ -6,7 +6,8 @@ own_lines as (
 
     select
         own_lines.*,
-        invoice_id || '#' || cast(line_number as {{ type_text() }}) as line_id
+        own_lines.invoice_id
+        || '#' || cast(own_lines.line_number as {{ type_text() }}) as line_id
     from {{ ref('int_invoicing__own_lines') }} as own_lines
 
 ),

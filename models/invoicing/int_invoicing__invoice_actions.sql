@@ -62,7 +62,7 @@ acted_invoices as (
 named as (
 
     select
-        'line ' || own_lines.line_id as target,
+        'line ' || own_lines.line_id as target_name,
         own_lines.invoice_id,
         own_lines.line_id,
         own_lines.subscription_id,
@@ -76,7 +76,7 @@ named as (
     union all
 
     select
-        'invoice ' || own_lines.invoice_id as target,
+        'invoice ' || own_lines.invoice_id as target_name,
         own_lines.invoice_id,
         cast(null as {{ type_text() }}) as line_id,
         min(own_lines.subscription_id) as subscription_id,
@@ -102,7 +102,7 @@ resolved as (
         invoice_actions.reason,
         invoice_actions.recorded_at,
         invoice_actions.cutoff_at,
-        named.target,
+        named.target_name,
         named.invoice_id,
         named.line_id,
         named.subscription_id,
@@ -123,7 +123,7 @@ resolved as (
                 when invoice_actions.line_id is not null
                     then 'line ' || invoice_actions.line_id
                 else 'invoice ' || invoice_actions.invoice_id
-            end = named.target
+            end = named.target_name
 
 ),
 
@@ -136,7 +136,7 @@ followed as (
             when resolved.is_closed and resolved.action in ('void', 'reissue', 'dispute', 'resolve')
                 then lag(resolved.action) over (
                     partition by
-                        resolved.target,
+                        resolved.target_name,
                         resolved.is_closed,
                         case
                             when resolved.action in ('void', 'reissue') then 1
@@ -169,8 +169,8 @@ select
     closed_at,
     {{ action_document_id('invoice_id', 'action', 'action_id') }} as document_id,
     case
-        when target is null and named_line_id is not null then 'unknown_line'
-        when target is null then 'unknown_invoice'
+        when target_name is null and named_line_id is not null then 'unknown_line'
+        when target_name is null then 'unknown_invoice'
         when not is_closed then 'not_closed'
         when action = 'void' and action_before = 'void' then 'already_void'
         when action = 'reissue' and coalesce(action_before, 'reissue') = 'reissue'

@@ -77,12 +77,18 @@ posted_in_order as (
 
     select
         posted_documents.*,
-        min(moved_total) over (
-            partition by customer_id, billing_entity, currency
+        min(posted_documents.moved_total) over (
+            partition by
+                posted_documents.customer_id,
+                posted_documents.billing_entity,
+                posted_documents.currency
         ) as least_total,
         row_number() over (
-            partition by customer_id, billing_entity, currency
-            order by sequence_number desc
+            partition by
+                posted_documents.customer_id,
+                posted_documents.billing_entity,
+                posted_documents.currency
+            order by posted_documents.sequence_number desc
         ) as recency
     from posted_documents
 
@@ -244,7 +250,8 @@ paid as (
         cast(
             greatest(paid.balance_total + measured.moved_total, measured.left_total)
             - case
-                when greatest(paid.balance_total + measured.moved_total, measured.left_total)
+                when
+                    greatest(paid.balance_total + measured.moved_total, measured.left_total)
                     >= measured.amount
                     then measured.amount
                 else 0

@@ -155,16 +155,16 @@ corrected_lines as (
 posted as (
 
     select
-        own_period_number,
+        corrected_lines.own_period_number,
         {{ first_stated_at() }} as stated_at,
         'first' as stated_as,
-        own_rated_line_id,
+        corrected_lines.own_rated_line_id,
         {{ summed_line_shape('corrected_lines') }}
     from corrected_lines
     group by
-        subscription_id,
-        own_period_number,
-        own_rated_line_id
+        corrected_lines.subscription_id,
+        corrected_lines.own_period_number,
+        corrected_lines.own_rated_line_id
 
 ),
 
@@ -177,19 +177,19 @@ opening_fees as (
     union all
 
     select
-        own_period_number,
+        corrected_lines.own_period_number,
         {{ first_stated_at() }} as stated_at,
         'first' as stated_as,
-        own_rated_line_id,
+        corrected_lines.own_rated_line_id,
         {{ summed_line_shape('corrected_lines') }}
     from corrected_lines
     where
-        own_period_number = 0
-        and not is_turned
+        corrected_lines.own_period_number = 0
+        and not corrected_lines.is_turned
     group by
-        subscription_id,
-        own_period_number,
-        own_rated_line_id
+        corrected_lines.subscription_id,
+        corrected_lines.own_period_number,
+        corrected_lines.own_rated_line_id
 
 ),
 
@@ -306,22 +306,7 @@ select
     states.action_id,
     coalesce(stated.stated_as = 'rated', false) as is_rated,
     described.unit_description,
-    {%- for name in line_descriptions() %}
-    described.{{ name }},
-    {%- endfor %}
-    {%- for name in line_measures() %}
-    described.{{ name }} is not null as has_{{ name }},
-    {%- endfor %}
-    {%- for name, type in line_measure_types() %}
-    cast(coalesce(
-        case states.state_kind
-            when 'void' then 0
-            when 'reissue' then coalesce(stated.{{ name }}, opening_fees.{{ name }})
-            else stated.{{ name }}
-        end,
-        0
-    ) as {{ type }}) as {{ name }}{{ "," if not loop.last }}
-    {%- endfor %}
+    {{ acted_line_shape('described', 'states', 'stated', 'opening_fees') }}
 from states
 inner join described
     on
