@@ -440,7 +440,7 @@ def test_a_void_takes_back_each_line_as_it_stands(stepped):
         " and invoice_id like '%.%' order by line_id"
     )
     about = "reissued@2026-02-01"
-    fee = "reissued/1/fee/recurring/2026-01-01"
+    fee = "reissued/20523000001/fee/recurring/2026-01-01"
     assert rows == [
         (f"{about}.reissue.r2", 1, "fee", None, Decimal(10), f"{about}#1", fee),
         (f"{about}.reissue.r2", 2, "use", Decimal(120), Decimal(120), f"{about}#2",
