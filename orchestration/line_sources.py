@@ -234,7 +234,7 @@ def _billed_fee(marts: Marts, line: Row) -> list[Row]:
             and lines.line_kind = 'recurring'
             and lines.period_from <= ?
             and lines.period_to > ?
-            and lines.cutoff_at <= ?
+            and lines.cutoff_at < ?
             and lines.line_id <> ?
             and lines.adjusts_rated_line_id is null
         order by lines.cutoff_at, lines.line_number
