@@ -13,7 +13,7 @@ from typing import Any
 
 from orchestration.errors import UserError
 from orchestration.invoice_view import TOTALS, read_discounts
-from orchestration.line_sources import MEASURES, list_sources, read_chain, summed
+from orchestration.line_sources import MARKING_KINDS, MEASURES, list_sources, read_chain, summed
 from orchestration.line_usage import (
     QUARTER,
     bucket_of,
@@ -53,6 +53,11 @@ def read_steps(marts: Marts, rated_line_id: str) -> list[Row]:
     )
 
 
+def is_void(line: Row) -> bool:
+    """Whether nothing is rated for the line: a void takes back, and an action only marks."""
+    return line["rated_line_id"] is None
+
+
 def explain(marts: Marts, line_id: str, event_limit: int = EVENTS_SHOWN) -> Row:
     """All that a line came from, as a tree; of its events the first `event_limit`.
 
@@ -62,13 +67,15 @@ def explain(marts: Marts, line_id: str, event_limit: int = EVENTS_SHOWN) -> Row:
     line = read_line(marts, line_id)
     chain = read_chain(marts, line)
     place = next(n for n, one in enumerate(chain) if one["line_id"] == line_id)
-    is_correction = line["adjusts_rated_line_id"] is not None
+    is_correction = (
+        line["adjusts_rated_line_id"] is not None and line["line_kind"] not in MARKING_KINDS
+    )
     before = chain[:place] if is_correction else []
     explained: Row = {
         "line": line,
         "before": None,
         "after": None,
-        "steps": read_steps(marts, line["rated_line_id"]),
+        "steps": [] if is_void(line) else read_steps(marts, line["rated_line_id"]),
         "discounts": read_discounts(marts, "line_id", line_id),
         "sources": list_sources(marts, line),
         "corrections": chain[place + 1 :],
@@ -112,7 +119,7 @@ def _rollups(marts: Marts, line: Row, before: list[Row], until: Any) -> list[Row
     first: date | None = before[-1]["cutoff_at"].date() if before else None
     to = line["cutoff_at"].date()
     rated = [line["rated_line_id"], *([before[-1]["rated_line_id"]] if before else [])]
-    for rated_line_id in rated:
+    for rated_line_id in filter(None, rated):
         # A line that was taken back whole is rated no more: then it was where it was before.
         found = list_rollups(marts, rated_line_id, (first, to), until)
         if found:

@@ -21,6 +21,8 @@ MEASURES = (
     "discount_total",
     "line_total",
 )
+#: Lines of actions that state nothing of what a period comes to.
+MARKING_KINDS = ("credited", "disputed", "resolved", "refunded")
 LINE_COLUMNS = """
     lines.line_id,
     invoices.invoice_number,
@@ -38,7 +40,10 @@ LINE_COLUMNS = """
 
 
 def read_chain(marts: Marts, line: Row) -> list[Row]:
-    """The line that `line` corrects, if it is a correction, and all corrections of it, in order."""
+    """The line that `line` corrects, if it is a correction, and all corrections of it, in order.
+
+    A void and a reissue are two of them; what is credited or disputed of a line is none.
+    """
     own = line["adjusts_rated_line_id"] or line["rated_line_id"]
     return marts.rows(
         """
@@ -48,10 +53,15 @@ def read_chain(marts: Marts, line: Row) -> list[Row]:
             on lines.invoice_id = invoices.invoice_id
         where
             lines.subscription_id = ?
+            and lines.line_kind = ?
             and (lines.adjusts_rated_line_id = ? or lines.rated_line_id = ?)
-        order by lines.cutoff_at, lines.line_id
+        order by
+            lines.cutoff_at,
+            case when lines.rated_line_id is null then 1 else 0 end,
+            lines.line_id
         """,
         line["subscription_id"],
+        line["line_kind"],
         own,
         own,
     )
@@ -82,6 +92,8 @@ def list_sources(marts: Marts, line: Row) -> dict[str, list[Row]]:
         found["lines"] = _lines_below(marts, line)
     if kind == "credit":
         found["lines"] = _billed_fee(marts, line)
+    if kind in MARKING_KINDS:
+        found["lines"] = _line_acted_on(marts, line)
     if kind in ("true_up", "overage"):
         found["commitments"] = marts.rows(
             "select * from staging.stg_catalog__commitments where commitment_id = ?",
@@ -220,6 +232,20 @@ def _lines_below(marts: Marts, line: Row) -> list[Row]:
     )
 
 
+def _line_acted_on(marts: Marts, line: Row) -> list[Row]:
+    """The line that an action credited, or called in question."""
+    return marts.rows(
+        f"""
+        select {LINE_COLUMNS}
+        from marts.invoice_lines as lines
+        left join marts.invoices as invoices
+            on lines.invoice_id = invoices.invoice_id
+        where lines.line_id = ?
+        """,
+        line["adjusts_line_id"],
+    )
+
+
 def _billed_fee(marts: Marts, line: Row) -> list[Row]:
     """The lines that billed what a credit gives back."""
     return marts.rows(
@@ -234,7 +260,7 @@ def _billed_fee(marts: Marts, line: Row) -> list[Row]:
             and lines.line_kind = 'recurring'
             and lines.period_from <= ?
             and lines.period_to > ?
-            and lines.cutoff_at <= ?
+            and lines.cutoff_at < ?
             and lines.line_id <> ?
             and lines.adjusts_rated_line_id is null
         order by lines.cutoff_at, lines.line_number

@@ -110,7 +110,11 @@ def lines_of(house, key, by_place):
     """(line, direction) of every line that acme's event of that key touched, in their order."""
     condition, values = "customer_id = ? and event_key = ?", ["acme", key]
     if by_place:
-        (row,) = [row for row in trace_story.rows() if row["event_key"] == key]
+        (row,) = [
+            row
+            for row in trace_story.rows()
+            if (row["customer_id"], row["event_key"]) == ("acme", key)
+        ]
         condition, values = "load_id = ? and line_number = ?", [row["load_id"], row["line_number"]]
     return house.query(
         "select line_id, direction from marts.line_events"

@@ -11,14 +11,21 @@ corrections as (
         invoice_id,
         adjusts_line_id,
         rated_line_id,
-        -- What it was compared with: the correction of the same line before it, else the line.
-        coalesce(
-            lag(rated_line_id) over (
-                partition by adjusts_rated_line_id
-                order by cutoff_at
-            ),
-            adjusts_rated_line_id
-        ) as rated_line_id_before
+        -- What it was compared with: the one of the same line before it, else the line. A void
+        -- states nothing (no rated line), and stands after what is posted at the same close.
+        case
+            when
+                row_number() over (
+                    partition by adjusts_rated_line_id
+                    order by cutoff_at, case when rated_line_id is null then 1 else 0 end
+                ) = 1
+                then adjusts_rated_line_id
+            else
+                lag(rated_line_id) over (
+                    partition by adjusts_rated_line_id
+                    order by cutoff_at, case when rated_line_id is null then 1 else 0 end
+                )
+        end as rated_line_id_before
     from {{ ref('invoice_lines') }}
     where
         line_kind = 'usage'
