@@ -85,7 +85,7 @@ class Simulation:
         """What a reader must know to read the differences right."""
         found = []
         for words, subscriptions in (
-            ("not in this catalogue, so that they are billed nothing in it", self.missing),
+            ("not in this catalogue, and billed nothing in it", self.missing),
             ("only in this catalogue", self.added),
         ):
             if subscriptions:
