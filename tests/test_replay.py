@@ -253,10 +253,26 @@ def test_a_line_that_is_gone_moves_the_others(two_ledgers):
     ],
 )  # fmt: skip
 def test_what_was_altered_in_the_ledger(two_ledgers, statement, subject):
-    """Also where who altered it made the hash of the document fit: the close then does not."""
     _, own = compared(*two_ledgers, statement)
     assert any(subject in str(one) for one in own), own
     assert {one.cause for one in own} == {"ledger altered"}
+
+
+def test_a_document_altered_together_with_its_hash(two_ledgers):
+    """The document stands by itself; the close does not."""
+    house, side = two_ledgers
+    verification = Verification(side.warehouse)
+    side.warehouse.execute(
+        "update ledger.documents set customer_name = 'x' where sequence_number = 5"
+    )
+    (altered,) = verification.find_altered_documents()
+    side.warehouse.execute(
+        "update ledger.documents set content_hash = ? where sequence_number = 5", [altered.digest]
+    )
+    assert list(verification.find_altered_documents()) == []
+    found, own = compared(house, side)
+    assert {one.column for one in own} == {"customer_name"}
+    assert {one.cause for one in found} == {"ledger altered"}
 
 
 def test_rules_that_changed_are_named(two_ledgers):
