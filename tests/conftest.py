@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import scenario
+from tests import parsed_project, scenario
 from tests.houses import House
 from tests.postgres_server import fresh_database
 from tests.worlds import SEEDS, random_world
@@ -33,12 +33,15 @@ def house(tmp_path_factory) -> HouseFactory:
     `catalog` is a folder, or rows by file name; `rows` are mappings of raw.usage_events.
     """
     numbers = itertools.count(1)
+    base = tmp_path_factory.getbasetemp()
 
     def make(engine: str, catalog=None, rows=()) -> House:
-        folder = Path(tmp_path_factory.mktemp(f"house_{engine}"))
-        environment = {}
+        # Names as long as each other's: see tests/parsed_project.py.
+        number = f"{next(numbers):04}"
+        folder = Path(tmp_path_factory.mktemp(f"house_{engine}_{number}", numbered=False))
+        environment = {parsed_project.KEPT: str(base / f"parsed_{engine}.msgpack")}
         if engine == "postgres":
-            environment = fresh_database(f"house_{os.getpid()}_{next(numbers)}")
+            environment |= fresh_database(f"house_{os.getpid():07}_{number}")
         made = House(engine, folder, catalog, environment)
         made.insert(rows)
         return made
