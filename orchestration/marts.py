@@ -20,13 +20,10 @@ LONGEST_CYCLE_DAYS = 3660
 
 
 class Marts:
-    """The public tables of the target, or of another house, read only.
+    """The target's public tables, read only. Raises UserError where they are not built yet."""
 
-    Raises UserError where they are not built yet.
-    """
-
-    def __init__(self, target: str | None, warehouse: Warehouse | None = None) -> None:
-        self.warehouse: Warehouse = warehouse or connect(target, read_only=True)
+    def __init__(self, target: str | None) -> None:
+        self.warehouse: Warehouse = connect(target, read_only=True)
         self._exponents: dict[str, int] | None = None
 
     def __enter__(self) -> Marts:

@@ -31,13 +31,6 @@ currencies as (
 
 ),
 
-reopened_subscriptions as (
-
-    select distinct subscription_id
-    from {{ ref('int_rating__reopened_periods') }}
-
-),
-
 unused as (
 
     select
@@ -83,11 +76,7 @@ multiplied as (
         unused.*,
         {{ exact_product('unused.quantity', 'unused.unit_price') }} as full_amount
     from unused
-    left join reopened_subscriptions
-        on unused.subscription_id = reopened_subscriptions.subscription_id
-    where
-        unused.cutoff_at > {{ open_from() }}
-        or reopened_subscriptions.subscription_id is not null
+    where unused.cutoff_at > {{ open_from() }}
 
 ),
 
