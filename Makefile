@@ -13,6 +13,8 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export GX_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# What is imported is compiled once, not by every process anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test lint parse pytest check seed build bench real clean
 
@@ -67,7 +69,7 @@ parse: setup
 	    $(BIN)/dbt --quiet --warn-error parse --target duckdb
 
 pytest: setup
-	@$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup
+	@$(BIN)/pytest -q -n $(WORKERS)
 
 check: setup
 	@$(BIN)/tally check

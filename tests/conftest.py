@@ -18,12 +18,26 @@ import pytest
 from tests import scenario
 from tests.houses import House
 from tests.postgres_server import fresh_database
+from tests.scheduling import place_of
 from tests.worlds import SEEDS, random_world
 
 os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
 
 ENGINES = ("duckdb", "postgres")
 HouseFactory = Callable[..., House]
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Each house is built by one worker (see tests/scheduling.py)."""
+    from tests.scheduling import HouseScheduling
+
+    config.option.loadscopereorder = False
+    return HouseScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, or a worker ends alone."""
+    items.sort(key=lambda item: place_of(item.nodeid))
 
 
 @pytest.fixture(scope="session")

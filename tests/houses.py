@@ -17,6 +17,7 @@ from orchestration.catalog import write_missing_files
 from orchestration.catalog_files import COLUMNS
 from orchestration.landing import create_raw_tables
 from orchestration.warehouse import Warehouse
+from tests.house_server import DBT, HouseServer
 
 PROJECT = Path(__file__).resolve().parent.parent
 RAW_COLUMNS = (
@@ -33,6 +34,7 @@ RAW_COLUMNS = (
     "properties",
     "unread_record",
 )
+SERVER = HouseServer()
 LOAD_COLUMNS = ("load_id", "file_name", "content_hash", "row_count", "loaded_at", "mapping_hash")
 
 Catalog = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -133,24 +135,25 @@ class House:
 
     def command(self, *words: str, with_catalog: bool = True) -> list[str]:
         """A `tally` command line for this house."""
-        line = [sys.executable, "-m", "orchestration.cli", *words, "--target", self.engine]
+        return [sys.executable, "-m", *self.words(*words, with_catalog=with_catalog)]
+
+    def words(self, *words: str, with_catalog: bool = True) -> list[str]:
+        """The same for the server of houses: what follows `python -m`."""
+        line = ["orchestration.cli", *words, "--target", self.engine]
         if with_catalog and self.catalog is not None:
             line += ["--catalog", str(self.catalog)]
         return line
 
     def run(self, *words: str, with_catalog: bool = True) -> subprocess.CompletedProcess:
         """Run one `tally` command to its end, whatever that is."""
-        return subprocess.run(
-            self.command(*words, with_catalog=with_catalog),
-            cwd=PROJECT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return SERVER.run(self.words(*words, with_catalog=with_catalog), self.environment)
 
     def dbt(self, *words: str) -> subprocess.CompletedProcess:
         """Run plain dbt to its end, whatever that is."""
+        return SERVER.run([DBT, *words], {**self.environment, **self._catalog_environment()})
+
+    def dbt_alone(self, *words: str) -> subprocess.CompletedProcess:
+        """The same in a process that imports and parses all by itself, as a person's does."""
         return subprocess.run(
             [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *words],
             cwd=PROJECT,
@@ -169,21 +172,12 @@ class House:
 
     def build_and_kill(self, seconds: float) -> bool:
         """Start a build and kill it after `seconds`; whether it was still running."""
-        process = subprocess.Popen(
-            self.command("build"),
-            cwd=PROJECT,
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            process.wait(seconds)
+        process = SERVER.start(self.words("build"), self.environment)
+        if process.wait(seconds) is not None:
             return False
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return True
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
 
     def _catalog_environment(self) -> dict[str, str]:
         if self.catalog is None:
