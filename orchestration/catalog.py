@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -178,13 +179,14 @@ class Source:
 
 
 def choose_source(arguments: argparse.Namespace, project: Path) -> Source:
-    """The catalogue that --catalog or --catalog-schema names, else the project's own.
+    """The catalogue that --catalog or --catalog-schema names, else the project's own, which is
+    where plain dbt looks for it too.
 
     Raises UserError for a name that no schema can have.
     """
     from orchestration.catalog_tables import check_schema_name, project_schema
 
-    folder = project / "seeds" / "catalog"
+    folder = project / os.environ.get("TALLY_CATALOG", "seeds/catalog")
     if arguments.catalog is not None:
         return Source(arguments.catalog, is_stated=True)
     if arguments.catalog_schema is not None:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.houses import PROJECT, House
+from tests.houses import PROJECT, House, write_catalog
 
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 
@@ -22,6 +22,14 @@ def tally(*words, **environment):
         text=True,
         check=False,
     )
+
+
+def test_catalogue_of_the_environment_is_the_one_that_is_checked(tmp_path):
+    """Where plain dbt takes its catalogue from, tally does."""
+    folder = write_catalog(tmp_path, {"plans": [{"plan_id": "x", "product_id": "none"}]})
+    done = tally("check", TALLY_CATALOG=os.path.relpath(folder, PROJECT))
+    assert done.returncode == 1
+    assert "plans.csv:2" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
