@@ -14,7 +14,7 @@ export GX_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test lint parse pytest check seed build bench real clean
+.PHONY: help setup demo test lint parse pytest check seed build bench real crash clean
 
 help:
 	@echo "make demo    half a million events to invoices, on DuckDB, with a summary"
@@ -23,8 +23,10 @@ help:
 	@echo "make check   the catalogue as a whole, every fault with its file and line"
 	@echo "make seed    the catalogue and the reference tables into the warehouse"
 	@echo "make build   all models, from what has been landed"
-	@echo "make bench   10 million events beside the floor (EVENTS=n for another number, TERMS=1)"
+	@echo "make bench   10 million events beside the floor (EVENTS=n for another number, TERMS=1);"
+	@echo "             HISTORY=1: one more day on 36 months beside one on a month (EVENTS=n a day)"
 	@echo "make real    real usage from ../shared/data"
+	@echo "make crash   kill -9 at 40 moments on each engine, run again, compare (MOMENTS=n, SEED=n)"
 	@echo "make clean   what was built; the environment and the warehouse stay"
 
 setup: $(INSTALLED) profiles.yml
@@ -56,9 +58,8 @@ lint: setup
 	@# Models whose SQL is written for the catalogue compile where the catalogue stands.
 	@rm -f target/lint/tally.duckdb
 	@TALLY_DUCKDB_PATH=target/lint/tally.duckdb DBT_TARGET_PATH=target/lint \
-	    $(BIN)/dbt --quiet seed --target duckdb
-	@TALLY_DUCKDB_PATH=target/lint/tally.duckdb DBT_TARGET_PATH=target/lint \
-	    $(BIN)/dbt --quiet run --target duckdb
+	    $(BIN)/dbt --quiet build --target duckdb \
+	    --exclude-resource-type test --exclude-resource-type unit_test
 	@TALLY_DUCKDB_PATH=target/lint/tally.duckdb DBT_TARGET_PATH=target/lint \
 	    $(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests/data
 
@@ -79,10 +80,14 @@ build: setup
 	@$(BIN)/tally build
 
 bench: setup
-	@$(BIN)/python -m benchmarks.bench $(if $(EVENTS),--events $(EVENTS)) $(if $(TERMS),--terms)
+	@$(BIN)/python -m benchmarks.bench $(if $(EVENTS),--events $(EVENTS)) $(if $(TERMS),--terms) \
+	    $(if $(HISTORY),--history) $(if $(TARGET),--target $(TARGET))
 
 real: setup
 	@$(BIN)/python -m benchmarks.real
+
+crash: setup
+	@$(BIN)/python -m tests.crash $(if $(MOMENTS),--moments $(MOMENTS)) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf target logs .pytest_cache .ruff_cache

@@ -109,7 +109,9 @@ def watched(server: Server) -> Iterator[list[float]]:
 class Bench:
     """One run: its folder, its environment and what it measured."""
 
-    def __init__(self, target: str, usage: Usage, folder: Path) -> None:
+    def __init__(
+        self, target: str, usage: Usage | None, folder: Path, database: str = "tally_bench"
+    ) -> None:
         self.target = target
         self.landed = 0
         self.usage = usage
@@ -128,7 +130,7 @@ class Bench:
         if target == "postgres":
             from tests.postgres_server import fresh_database
 
-            self.environment |= fresh_database("tally_bench")
+            self.environment |= fresh_database(database)
             self.server = Server(self.find_postmaster())
 
     def find_postmaster(self) -> int | None:
@@ -310,6 +312,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--target", choices=sorted(FLOORS), default="duckdb")
     parser.add_argument("--scaling", action="store_true", help="a tenth first, and the ratio")
     parser.add_argument("--terms", action="store_true", help="again with commercial terms")
+    parser.add_argument("--history", action="store_true", help="one more day, by the history")
+    parser.add_argument("--subscriptions", type=int, default=2000, help="of --history")
+    parser.add_argument("--repeats", type=int, default=3, help="of --history")
     parser.add_argument("--folder", type=Path, default=PROJECT / "target" / "bench")
     parser.add_argument("--keep", action="store_true", help="leave the files and the warehouse")
     parser.add_argument("--land", nargs=3, help=argparse.SUPPRESS)
@@ -328,6 +333,16 @@ def main() -> None:
         run_floor(target)
         return
     folder: Path = arguments.folder.resolve()
+    if arguments.history:
+        from benchmarks import bench_history
+
+        shutil.rmtree(folder, ignore_errors=True)
+        events_a_day = arguments.events or bench_history.EVENTS_A_DAY
+        sizes = (arguments.subscriptions, events_a_day, arguments.repeats)
+        bench_history.measure(target, folder, *sizes)
+        if not arguments.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+        return
     events = arguments.events or DEFAULT_EVENTS[target]
     sizes = [events // 10, events] if arguments.scaling else [events]
     fulls = []

@@ -6,7 +6,7 @@ that is new says so: its recorded_at is not before what is sealed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from orchestration.catalog_fields import read_instant
@@ -25,7 +25,43 @@ def row_text(row: Row) -> str:
 
 def read_text(text: str) -> dict[str, str]:
     """The values of an archived row by column."""
-    return dict(part.split("=", 1) for part in text.split(SEPARATOR) if part)
+    parts = (part.partition("=") for part in text.split(SEPARATOR) if part)
+    return {name: value for name, _, value in parts}
+
+
+def read_archive(warehouse: Warehouse, schema_prefix: str = "") -> dict[str, list[dict[str, str]]]:
+    """The archived rows by table, values by column: what the last close could see."""
+    _, archived = warehouse.query(
+        f"select table_name, row_text from {ledger_table('catalog_rows', schema_prefix)}"
+        " order by table_name, row_hash"
+    )
+    rows: dict[str, list[dict[str, str]]] = {name: [] for name in COLUMNS}
+    for table, text in archived:
+        rows.setdefault(table, []).append(read_text(text))
+    return rows
+
+
+def rows_of_customers(
+    rows: Mapping[str, Iterable[Mapping[str, str]]], customers: Iterable[str]
+) -> dict[str, list[Mapping[str, str]]]:
+    """The rows of a catalogue without those that are about other customers alone.
+
+    A row without a customer or subscription is about everybody.
+    """
+    wanted = {None, "", *customers}
+    others = {
+        row["subscription_id"]
+        for row in rows["subscriptions"]
+        if row.get("customer_id") not in wanted
+    }
+    return {
+        name: [
+            row
+            for row in table
+            if row.get("customer_id") in wanted and row.get("subscription_id") not in others
+        ]
+        for name, table in rows.items()
+    }
 
 
 def archive_faults(catalog: Catalog, warehouse: Warehouse, schema_prefix: str = "") -> list[Fault]:

@@ -9,7 +9,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,21 @@ from orchestration.catalog import (
 )
 from orchestration.catalog_files import COLUMNS
 from orchestration.catalog_tables import project_schema
+from orchestration.causes import UNHARMED, find_cause, holder_of_file
+from orchestration.code_version import read_code_version
 from orchestration.dbt_commands import Command, Window, build_command
 from orchestration.errors import UserError
 from orchestration.house import log_file, shorten, target_folder
+from orchestration.warehouse import connect, quote_identifier
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one build did: how many nodes of each type, and how long it took."""
+    """What a build did: how many nodes of each type, in how many runs, and how long it took."""
 
     counts: Counter[str]
     seconds: float
+    runs: int = 1
 
     def __str__(self) -> str:
         parts = [
@@ -39,11 +44,12 @@ class Outcome:
             for kind in ("seed", "model", "test")
             if self.counts[kind]
         ]
-        return f"Built {', '.join(parts)} in {self.seconds:.1f} s"
+        runs = f" in {self.runs} runs" if self.runs > 1 else ""
+        return f"Built {', '.join(parts)}{runs} in {self.seconds:.1f} s"
 
 
-def complete_catalog(catalog: Path, project: Path) -> Path:
-    """A copy of `catalog` under dbt's target path with every file and column of a catalogue.
+def complete_catalog(catalog: Path, target_path: Path) -> Path:
+    """A copy of `catalog` under dbt's `target_path` with every file and column of a catalogue.
 
     A file that may be left out and is becomes its header alone, a column becomes blank. The
     copy is always the same folder, so that dbt does not take another catalogue for another
@@ -52,7 +58,7 @@ def complete_catalog(catalog: Path, project: Path) -> Path:
     """
     if not catalog.is_dir():
         raise UserError(f"no such catalogue folder: {catalog}")
-    copy = target_folder(project) / "catalog"
+    copy = target_path / "catalog"
     if copy.resolve() == catalog.resolve():
         return copy
     shutil.rmtree(copy, ignore_errors=True)
@@ -117,6 +123,18 @@ def _one_line(text: object, limit: int = 400) -> str:
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
+def _raise_known_cause(messages: list[object], failed: list[Any], log: str) -> None:
+    """UserError with what happened around dbt, if that is why it failed; else nothing."""
+    holder = next(filter(None, map(holder_of_file, messages)), None)
+    if holder:
+        raise UserError(f"{holder}; nothing was done, try again when it has finished")
+    cause = find_cause(*messages)
+    if cause is None:
+        return
+    at = f"{failed[0].node.resource_type} {failed[0].node.name}, " if failed else ""
+    raise UserError(f"{cause.sentence(UNHARMED)} ({at}log: {log})")
+
+
 def run_dbt(command: Command, project: Path) -> Outcome:
     """Run `command` in this process, silently but for the progress line.
 
@@ -129,13 +147,18 @@ def run_dbt(command: Command, project: Path) -> Outcome:
     here = contextlib.chdir(Path.cwd())
     with here, _environment(command.environment), _Progress() as progress:
         result = dbtRunner(callbacks=[progress]).invoke(
-            [*command.arguments, "--log-level", "none", "--no-use-colors-file"]
+            # The level of the log is said too: it is the console's unless it is.
+            [
+                *command.arguments,
+                *("--log-level", "none", "--log-level-file", "info", "--no-use-colors-file"),
+            ]
         )
     log = shorten(log_file(project))
-    if result.exception is not None:
-        raise UserError(f"dbt stopped: {_one_line(result.exception)} (log: {log})")
     nodes = getattr(result.result, "results", None) or []
     failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
+    _raise_known_cause([result.exception, *(node.message for node in failed)], failed, log)
+    if result.exception is not None:
+        raise UserError(f"dbt stopped: {_one_line(result.exception)} (log: {log})")
     if failed:
         first = failed[0]
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
@@ -163,8 +186,12 @@ def build(
     Raises UserError as `run_dbt` and `complete_catalog` do.
     """
     if catalog is not None:
-        catalog = complete_catalog(catalog, project)
-    return run_dbt(build_command(project, target, window, catalog, full, catalog_schema), project)
+        catalog = complete_catalog(catalog, target_folder(project))
+    command = build_command(project, target, window, catalog, full, catalog_schema)
+    # For the log of runs; an environment that says otherwise (CI) knows better.
+    version = os.environ.get("TALLY_CODE_VERSION") or read_code_version(project)
+    stated = command.environment | {"TALLY_CODE_VERSION": version}
+    return run_dbt(replace(command, environment=stated), project)
 
 
 def build_from(
@@ -182,3 +209,34 @@ def build_from(
     catalog = source.folder if source.is_stated or not is_complete(source.folder) else None
     # Without need no var is passed: dbt parses the project anew whenever vars change.
     return build(project, target, window, catalog, full, "" if project_schema(project) else None)
+
+
+def stop_day(target: str | None, schema_prefix: str = "") -> date | None:
+    """The day before which the last run stopped, as the catalogue changed late on it."""
+    table = f"{quote_identifier(schema_prefix + 'builds')}.build_window"
+    with connect(target, read_only=True) as warehouse:
+        _, rows = warehouse.query(f"select stop_day from {table}")
+    return rows[0][0] if rows else None
+
+
+def build_on(
+    source: Source,
+    project: Path,
+    target: str | None = None,
+    window: Window | None = None,
+    full: bool = False,
+) -> Outcome:
+    """`build_from`, and on from each day before which a run stopped.
+
+    A close knows the catalogue as it was then: where a row was recorded after it took effect, a run
+    ends before that day, and the next one goes on with the row known.
+    """
+    window = window or Window()
+    outcome = build_from(source, project, target, window, full)
+    before = None
+    while (day := stop_day(target)) is not None and day != before:
+        print(f"Closed what was due before {day}, on which the catalogue changed late", flush=True)
+        before = day
+        more = build_from(source, project, target, replace(window, from_day=None))
+        outcome = Outcome(more.counts, outcome.seconds + more.seconds, outcome.runs + 1)
+    return outcome

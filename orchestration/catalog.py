@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ __all__ = [
     "check_catalog",
     "check_tables",
     "choose_source",
+    "find_faults",
     "format_faults",
     "is_complete",
     "run_check",
@@ -47,7 +49,7 @@ def check_catalog(directory: Path | str, project: Path | str = PROJECT) -> list[
     Zones, currencies and derived properties are those of `project`. Only reads; what is wrong
     with a file's content is a fault, never an exception.
     """
-    return _check(read_catalog(Path(directory)), Path(project))
+    return find_faults(read_catalog(Path(directory)), Path(project))
 
 
 def check_tables(warehouse: Warehouse, schema: str, project: Path | str = PROJECT) -> list[Fault]:
@@ -58,10 +60,11 @@ def check_tables(warehouse: Warehouse, schema: str, project: Path | str = PROJEC
     from orchestration.catalog_tables import name_tables, read_tables
 
     catalog = read_tables(warehouse, schema)
-    return name_tables(_check(catalog, Path(project)), catalog, schema)
+    return name_tables(find_faults(catalog, Path(project)), catalog, schema)
 
 
-def _check(catalog: Catalog, project: Path) -> list[Fault]:
+def find_faults(catalog: Catalog, project: Path = PROJECT) -> list[Fault]:
+    """All faults of a catalogue that has been read, by file and line."""
     check_fields(catalog)
     check_rules(catalog, read_reference(project))
     rows = (row for name in COLUMNS for row in catalog[name])
@@ -160,13 +163,14 @@ class Source:
     def check_archive(self, target: str | None = None) -> list[Fault]:
         """Where it is no longer what the closes of the target's warehouse were made from."""
         from orchestration.archive import archive_faults
+        from orchestration.closed_bounds import bound_faults
         from orchestration.warehouse import connect, has_warehouse
 
         if not has_warehouse(target):
             return []
         with connect(target, read_only=True) as warehouse:
             catalog = self.read(warehouse)
-            faults = archive_faults(catalog, warehouse)
+            faults = archive_faults(catalog, warehouse) + bound_faults(catalog, warehouse)
         if not self.schema:
             return faults
         from orchestration.catalog_tables import name_tables
@@ -178,13 +182,14 @@ class Source:
 
 
 def choose_source(arguments: argparse.Namespace, project: Path) -> Source:
-    """The catalogue that --catalog or --catalog-schema names, else the project's own.
+    """The catalogue that --catalog or --catalog-schema names, else the project's own, which is
+    where plain dbt looks for it too.
 
     Raises UserError for a name that no schema can have.
     """
     from orchestration.catalog_tables import check_schema_name, project_schema
 
-    folder = project / "seeds" / "catalog"
+    folder = project / os.environ.get("TALLY_CATALOG", "seeds/catalog")
     if arguments.catalog is not None:
         return Source(arguments.catalog, is_stated=True)
     if arguments.catalog_schema is not None:

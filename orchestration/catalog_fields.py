@@ -188,6 +188,7 @@ FIELDS: dict[str, dict[str, tuple[Rule, bool]]] = {
         "alignment": (choice("calendar", "anniversary"), True),
         "grace_days": (integer(0, 366), False),
         "trial_days": (integer(0, 3_660), False),
+        "correction_days": (integer(0, 3_660), False),
     },
     "charges": {
         "plan_id": (text(), True),
@@ -347,9 +348,19 @@ FIELDS: dict[str, dict[str, tuple[Rule, bool]]] = {
         "meter_version": (integer(1, 1_000_000), False),
         "threshold": (number(15, 10, above="0"), True),
     },
+    "invoice_actions": {
+        "action_id": (text(), True),
+        "action": (choice("void", "reissue", "credit", "dispute", "resolve", "refund"), True),
+        "invoice_id": (text(), False),
+        "line_id": (text(), False),
+        "amount": (number(13, 4, above="0"), False),
+        "acted_by": (text(), True),
+        "reason": (text(), True),
+    },
 }
-for fields in FIELDS.values():
-    fields["recorded_at"] = (instant(), False)
+for name, fields in FIELDS.items():
+    # Who acted on an invoice says when: there is no beginning that would do.
+    fields["recorded_at"] = (instant(), name == "invoice_actions")
 
 
 def check_fields(catalog: Catalog) -> None:

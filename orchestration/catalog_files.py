@@ -11,7 +11,8 @@ from pathlib import Path
 COLUMNS = {
     "customers": "customer_id name currency time_zone billing_entity valid_from recorded_at",
     "products": "product_id name product_type allowed_cycles perks recorded_at",
-    "plans": "plan_id product_id name cycle alignment grace_days trial_days recorded_at",
+    "plans": "plan_id product_id name cycle alignment grace_days trial_days correction_days"
+    " recorded_at",
     "meters": "meter version event_name aggregation property dimensions multiplier rounding"
     " rounding_digits percentile weighted_mode carry_over amount_property recorded_at",
     "meter_filters": "meter version property operator value recorded_at",
@@ -37,16 +38,17 @@ COLUMNS = {
     " recorded_at",
     "alerts": "alert_id name customer_id subscription_id plan_id kind charge_id meter"
     " meter_version threshold recorded_at",
+    "invoice_actions": "action_id action invoice_id line_id amount acted_by reason recorded_at",
 }
 COLUMNS = {name: tuple(columns.split()) for name, columns in COLUMNS.items()}
 # A catalogue may leave these out, which is as if they had no rows.
 OPTIONAL_FILES = (
     "charge_limits", "meter_filters", "subscription_changes", "plan_migrations", "allowances",
-    "commitments", "discounts", "entitlements", "alerts",
+    "commitments", "discounts", "entitlements", "alerts", "invoice_actions",
 )  # fmt: skip
 # Columns that came later: a file without them is one in which they are blank.
 OPTIONAL_COLUMNS = {
-    "plans": ("trial_days",),
+    "plans": ("trial_days", "correction_days"),
     "charges": ("proration", "split", "price_at"),
     "prices": ("customer_id", "contract_month", "applies_to"),
     "subscriptions": ("prices_as_of", "trial_days"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+from orchestration.catalog_actions import check_actions
 from orchestration.catalog_fields import CYCLE, DERIVED, NUMBER
 from orchestration.catalog_files import Catalog, Row, quote
 from orchestration.catalog_index import (
@@ -56,6 +57,7 @@ def check_rules(catalog: Catalog, reference: Reference) -> None:
     _Rules(catalog, reference).check()
     check_terms(catalog, reference)
     check_phases(catalog, reference)
+    check_actions(catalog, reference)
 
 
 class _Rules(Index):

@@ -24,6 +24,7 @@ from orchestration.catalog_files import (
     Row,
 )
 from orchestration.errors import UserError
+from orchestration.house import project_variable
 from orchestration.warehouse import Warehouse, one_line, quote_identifier
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}")
@@ -44,10 +45,7 @@ def check_schema_name(schema: str) -> str:
 
 def project_schema(project: Path) -> str:
     """The schema that dbt_project.yml names as the catalogue; blank: the CSV files."""
-    import yaml
-
-    variables = yaml.safe_load((project / "dbt_project.yml").read_text("utf-8")).get("vars") or {}
-    return str({**variables, **(variables.get("tallyhouse") or {})}.get("catalog_schema") or "")
+    return project_variable(project, "catalog_schema")
 
 
 def read_tables(warehouse: Warehouse, schema: str) -> Catalog:

@@ -12,7 +12,9 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
+from orchestration.causes import UNHARMED, find_cause
 from orchestration.dbt_commands import Window, read_day
 from orchestration.errors import UserError
 from orchestration.house import find_project
@@ -39,6 +41,12 @@ def _day(text: str):
         raise argparse.ArgumentTypeError(str(fault)) from None
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"not a whole number: {text!r}")
+    return int(text)
+
+
 def _add_house_arguments(parser: argparse.ArgumentParser) -> None:
     """--target and the catalogue's options, for a command that does not state them itself."""
     stated = {option for action in parser._actions for option in action.option_strings}
@@ -54,14 +62,23 @@ def _add_house_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_build(arguments: argparse.Namespace) -> int:
-    from orchestration.building import build_from
-    from orchestration.catalog import choose_source
+    from orchestration.house import project_variable
+    from orchestration.sole_build import sole_build
 
     try:
         window = Window(arguments.from_day, arguments.through_day)
     except ValueError as fault:
         raise UserError(str(fault)) from None
     project = find_project()
+    prefix = project_variable(project, "schema_prefix")
+    with sole_build(arguments.target, arguments.wait, prefix):
+        return _build_alone(arguments, project, window)
+
+
+def _build_alone(arguments: argparse.Namespace, project: Path, window: Window) -> int:
+    from orchestration.building import build_on
+    from orchestration.catalog import choose_source
+
     source = choose_source(arguments, project)
     faults = source.check(arguments.target) or source.check_archive(arguments.target)
     for fault in faults:
@@ -73,7 +90,7 @@ def run_build(arguments: argparse.Namespace) -> int:
     if window.through_day is None:
         # A day that is named is said to be over; the running one is not.
         window = replace(window, open_day=find_open_day(arguments.target))
-    print(build_from(source, project, arguments.target, window, arguments.full))
+    print(build_on(source, project, arguments.target, window, arguments.full))
     return 0
 
 
@@ -112,6 +129,8 @@ def run_demo(arguments: argparse.Namespace) -> int:
 
 
 def _add_build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    from orchestration.sole_build import add_wait_argument
+
     parser.add_argument(
         "--through",
         dest="through_day",
@@ -129,6 +148,7 @@ def _add_build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace]
     parser.add_argument(
         "--full", action="store_true", help="build everything anew, and check everything"
     )
+    add_wait_argument(parser)
     return run_build
 
 
@@ -144,7 +164,14 @@ def _add_invoice(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespac
 
 def _add_explain(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     parser.add_argument("line", help="a line_id, such as sub_1@2026-02-01#3")
-    parser.add_argument("--format", choices=("table", "json"), default="table")
+    parser.add_argument(
+        "--events",
+        type=_count,
+        default=20,
+        metavar="N",
+        help="how many of the line's events to show (default: 20)",
+    )
+    parser.add_argument("--format", choices=("tree", "table", "json"), default="tree")
     return run_explain
 
 
@@ -153,10 +180,31 @@ def _add_verify(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace
     return run_verify
 
 
+def _add_replay(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    from orchestration.replay import add_replay_arguments, run_replay
+
+    add_replay_arguments(parser)
+    return run_replay
+
+
+def _add_preview(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    from orchestration.preview import add_preview_arguments
+
+    return add_preview_arguments(parser)
+
+
+def _add_simulate(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    from orchestration.simulation import add_simulate_arguments
+
+    return add_simulate_arguments(parser)
+
+
 def _add_land(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     from orchestration.landing import add_land_arguments, run_land
+    from orchestration.sole_build import add_wait_argument
 
     add_land_arguments(parser)
+    add_wait_argument(parser)
     return run_land
 
 
@@ -176,7 +224,10 @@ COMMANDS = {
     "build": ("make invoices from what has been landed", _add_build),
     "invoice": ("show an invoice", _add_invoice),
     "explain": ("trace an invoice line to its steps, days and events", _add_explain),
+    "preview": ("a customer's next invoices, also after a change of plan", _add_preview),
+    "simulate": ("bill the past again under another catalogue, and compare", _add_simulate),
     "verify": ("check that nothing that was closed has been altered", _add_verify),
+    "replay": ("build what was closed again, and compare", _add_replay),
     "demo": ("land and build three months of an AI API business", _add_demo),
 }
 
@@ -214,7 +265,8 @@ def main(words: Sequence[str] | None = None) -> int:
         text = " ".join(str(fault).split()) or type(fault).__name__
         if not type(fault).__module__.startswith("orchestration."):
             # Not one that a module of ours raised for a person to read.
-            text += " (TALLY_DEBUG=1 shows where)"
+            cause = find_cause(fault)
+            text = cause.sentence(UNHARMED) if cause else f"{text} (TALLY_DEBUG=1 shows where)"
         print(f"tally: {text}", file=sys.stderr)
         return 1
 

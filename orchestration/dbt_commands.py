@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -86,8 +87,10 @@ def _command(
     catalog: Path | None,
     variables: dict[str, object] | None = None,
     options: list[str] | None = None,
+    profiles: Path | None = None,
 ) -> Command:
-    arguments = [verb, "--project-dir", str(project), "--profiles-dir", str(project)]
+    folder = str(profiles or project)
+    arguments = [verb, "--project-dir", str(project), "--profiles-dir", folder]
     if target:
         arguments += ["--target", target]
     days = {f"TALLY_{name.upper()}": str((variables or {}).get(name, "")) for name in DAYS}
@@ -118,6 +121,82 @@ def build_command(
         catalog,
         project_variables(window or Window(), full, catalog_schema),
         ["--exclude-resource-type", "unit_test", *(["--full-refresh"] if full else [])],
+    )
+
+
+def side_command(
+    project: Path,
+    schema_prefix: str,
+    target_path: Path,
+    target: str | None = None,
+    window: Window | None = None,
+    catalog: Path | None = None,
+    catalog_schema: str = "",
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    with_tests: bool = False,
+) -> Command:
+    """Seeds and models of a house beside the house, in schemas that begin with `schema_prefix`.
+
+    `select` and `exclude` are dbt's: all nodes unless some are named. dbt keeps what it has parsed
+    in `target_path`, so that the house's own is not spoilt by other vars.
+    """
+    variables = project_variables(window or Window(), catalog_schema=catalog_schema)
+    unbuilt = ["unit_test"] if with_tests else ["unit_test", "test"]
+    command = _command(
+        "build",
+        project,
+        target,
+        catalog,
+        {**variables, "schema_prefix": schema_prefix},
+        [
+            *(word for kind in unbuilt for word in ("--exclude-resource-type", kind)),
+            *(["--select", *select] if select else []),
+            *(["--exclude", *exclude] if exclude else []),
+        ],
+    )
+    return Command(command.arguments, {**command.environment, "DBT_TARGET_PATH": str(target_path)})
+
+
+#: What drafts are shown from; models of entitlements, usage and the ledger are not among them.
+DRAFTS = (
+    "int_invoicing__documents", "int_invoicing__document_lines", "rating_steps", "line_discounts",
+)  # fmt: skip
+
+
+def draft_command(
+    project: Path,
+    folder: Path,
+    window: Window,
+    catalog: Path,
+    changed: Iterable[str] = (),
+) -> Command:
+    """The drafts of a house in `folder`, which has its profile and becomes dbt's target path.
+
+    Nothing is tested or posted to the ledger. With `changed`, files of the catalogue that are not
+    as when the house was built: only what they bear on; usage and meters are taken as they stand.
+    """
+    if changed:
+        select = [f"{file}+,+{model}" for file in changed for model in DRAFTS]
+        exclude = ["path:models/staging/events", "path:models/metering"]
+    else:
+        select = [*(f"+{model}" for model in DRAFTS), "invoices", "invoice_lines"]
+        exclude = []
+    command = _command(
+        "build",
+        project,
+        "duckdb",
+        catalog,
+        project_variables(window, catalog_schema=""),
+        [
+            *("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"),
+            *("--select", *select),
+            *(("--exclude", *exclude) if exclude else ()),
+        ],
+        profiles=folder,
+    )
+    return Command(
+        command.arguments, {**command.environment, "DBT_TARGET_PATH": str(folder.resolve())}
     )
 
 

@@ -10,8 +10,9 @@ from orchestration.building import build_from
 from orchestration.catalog import choose_source
 from orchestration.dbt_commands import Window
 from orchestration.errors import UserError
-from orchestration.house import find_project, shorten
+from orchestration.house import find_project, project_variable, shorten
 from orchestration.marts import Marts, grouped, grouped_money
+from orchestration.sole_build import connect_when_free, sole_build
 from orchestration.terminal import make_console
 
 FOLDER = Path(".tally") / "demo"
@@ -21,9 +22,8 @@ BIGGEST = 5
 def land_demo(files: list[tuple[Path, object]], target: str | None) -> None:
     """Land each file at its own load time. Raises UserError for the first that cannot be."""
     from orchestration.landing import land
-    from orchestration.warehouse import connect
 
-    with connect(target) as warehouse:
+    with connect_when_free(target) as warehouse:
         for path, loaded_at in files:
             for result in land([path], loaded_at=loaded_at, warehouse=warehouse):
                 if result.error:
@@ -130,6 +130,8 @@ def run_demo(arguments: argparse.Namespace) -> int:
         f"Landed {len(files)} files from {shorten(folder)} in {time.monotonic() - started:.1f} s"
     )
     source = choose_source(arguments, project)
-    console.print(str(build_from(source, project, arguments.target, Window())))
+    with sole_build(arguments.target, schema_prefix=project_variable(project, "schema_prefix")):
+        outcome = build_from(source, project, arguments.target, Window())
+    console.print(str(outcome))
     print_summary(arguments.target)
     return 0

@@ -21,6 +21,14 @@ def find_project() -> Path:
     raise UserError("no Tallyhouse project here: run tally in the folder with dbt_project.yml")
 
 
+def project_variable(project: Path, name: str) -> str:
+    """A var as dbt_project.yml states it; blank where it does not."""
+    import yaml
+
+    variables = yaml.safe_load((project / "dbt_project.yml").read_text("utf-8")).get("vars") or {}
+    return str({**variables, **(variables.get("tallyhouse") or {})}.get(name) or "")
+
+
 def target_folder(project: Path) -> Path:
     """dbt's target path, which may be set by DBT_TARGET_PATH."""
     return project / os.environ.get("DBT_TARGET_PATH", "target")

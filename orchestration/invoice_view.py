@@ -23,6 +23,9 @@ TOTALS = (
     "over_maximum_total",
     "discount_total",
     "line_total",
+    "balance_applied_total",
+    "amount_due_total",
+    "disputed_total",
 )
 #: What a line of each kind is, behind the name of its charge or commitment.
 KINDS = {
@@ -30,6 +33,21 @@ KINDS = {
     "credit": "credit for what is not used",
     "true_up": "up to the commitment",
     "overage": "over the commitment",
+    "credited": "credited",
+    "disputed": "in dispute",
+    "resolved": "no longer in dispute",
+    "refunded": "customer balance paid out",
+}
+#: What a document is that is no invoice; those of an action name the invoice that they are about.
+DOCUMENTS = {
+    "adjustment": "corrections of earlier invoices",
+    "credit_note": "credit note",
+    "void": "void of {}",
+    "reissue": "reissue of {}",
+    "credit": "credit on {}",
+    "dispute": "dispute of a line of {}",
+    "resolve": "end of the dispute of a line of {}",
+    "refund": "refund, beside {}",
 }
 
 INVOICE_SQL = """
@@ -156,7 +174,7 @@ def _part(line: Row) -> str:
     )
 
 
-def _period(from_date: object, to_date: object) -> str:
+def describe_period(from_date: object, to_date: object) -> str:
     """A half-open period as people say it, with its last day."""
     if from_date is None or to_date is None or from_date >= to_date:
         return str(from_date or "")
@@ -175,10 +193,11 @@ def _span(line: Row, invoice: Row) -> str:
     first = _local_date(line["period_from"], zone)
     # The day that holds the last moment: a part may end within a day.
     last = _local_date(line["period_to"] - timedelta(microseconds=1), zone)
-    return _period(first, last + timedelta(days=1))
+    return describe_period(first, last + timedelta(days=1))
 
 
-def _describe(line: Row, invoice: Row) -> str:
+def describe_line(line: Row, invoice: Row) -> str:
+    """What a line is for, in rich's markup: name, kind, and what is special about it."""
     from rich.markup import escape
 
     text = escape(str(line["name"] or line["charge_id"]))
@@ -187,7 +206,10 @@ def _describe(line: Row, invoice: Row) -> str:
     notes = [
         _span(line, invoice),
         (line["dimension_values"] or "").replace("|", ", "),
-        f"corrects {line['adjusts_invoice_id']}" if line["adjusts_invoice_id"] else "",
+        # The header of an action's document says it once for all lines.
+        f"corrects {line['adjusts_invoice_id']}"
+        if line["adjusts_invoice_id"] and not invoice.get("action_id")
+        else "",
     ]
     shown = ", ".join(note for note in notes if note)
     return f"{text} [dim]{escape(shown)}[/dim]" if shown else text
@@ -226,7 +248,7 @@ def lines_table(invoice: Row, lines: list[Row], exponent: int) -> Table:
     for line, *texts in zip(lines, *shown.values(), strict=True):
         table.add_row(
             str(line["line_number"]),
-            _describe(line, invoice),
+            describe_line(line, invoice),
             *texts,
             grouped_money(line["line_total"], exponent),
         )
@@ -255,7 +277,38 @@ def discount_texts(discounts: Iterable[Row], currency: str, exponent: int) -> li
     ]
 
 
-def _print_invoice(invoice: Row, lines: list[Row], discounts: list[Row], exponent: int) -> None:
+def document_text(invoice: Row) -> str:
+    """What the document is, where it is no invoice: by whom, when and why, if somebody decided."""
+    text = DOCUMENTS.get(invoice["document_kind"], "").format(invoice["adjusts_invoice_id"])
+    if invoice["action_id"]:
+        at = f"{invoice['acted_at']:%Y-%m-%d %H:%M} UTC"
+        decided = f"{invoice['action_id']}, {invoice['acted_by']}, {at}"
+        text += f" ({decided}: {invoice['action_reason']})"
+    return text
+
+
+def due_texts(invoice: Row, exponent: int) -> list[str]:
+    """What customer balance pays, what is left to pay, what is in dispute; none of a plain one."""
+    applied, disputed = invoice["balance_applied_total"], invoice["disputed_total"]
+    shown = {
+        "from the customer balance": -applied if applied else None,
+        "to the customer balance": -invoice["invoice_total"]
+        if invoice["invoice_total"] < 0
+        else None,
+        "due": invoice["amount_due_total"] if applied else None,
+        "in dispute": disputed if disputed else None,
+    }
+    return [
+        f"{name}: {grouped_money(total, exponent)} {invoice['currency']}"
+        for name, total in shown.items()
+        if total is not None
+    ]
+
+
+def print_invoice(
+    invoice: Row, lines: list[Row], discounts: list[Row], exponent: int, is_made: bool = True
+) -> None:
+    """One invoice for people. One that is not made but previewed has no lines to explain."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -265,22 +318,29 @@ def _print_invoice(invoice: Row, lines: list[Row], discounts: list[Row], exponen
     customer = f"{invoice['customer_name']} ({invoice['customer_id']})"
     facts = {
         "Invoice": f"[bold]{escape(title)}[/bold]",
+        "Document": escape(document_text(invoice)),
         "Status": "[yellow]draft[/yellow]"
         if invoice["status"] == "draft"
         else f"[green]{invoice['status']}[/green]",
         "Customer": escape(customer),
         "Subscription": escape(f"{invoice['subscription_id']}, plan {invoice['plan_id']}"),
-        "Period": _period(invoice["period_from_date"], invoice["period_to_date"]),
+        "Period": describe_period(invoice["period_from_date"], invoice["period_to_date"]),
         "Dated": f"{invoice['invoice_date']}, {invoice['time_zone'] or 'UTC'}",
         "Currency": str(invoice["currency"]),
         "Billed by": escape(str(invoice["billing_entity"])),
     }
     for name, text in facts.items():
+        if not text:
+            continue
         header.add_row(f"[dim]{name}[/dim]", text)
     console.print(header)
     console.print(lines_table(invoice, lines, exponent))
     for text in discount_texts(discounts, invoice["currency"], exponent):
         console.print(f"[dim]discount[/dim] {escape(text)}")
+    for text in due_texts(invoice, exponent):
+        console.print(escape(text))
+    if not is_made:
+        return
     console.print(
         f"[dim]tally explain '{escape(lines[-1]['line_id'])}' shows how a line came about[/dim]"
         if lines
@@ -294,17 +354,21 @@ def _print_list(invoices: list[Row], marts: Marts) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("Invoice", "Status", "Subscription", "Period"):
+    for name in ("Invoice", "Document", "Status", "Subscription", "Period"):
         table.add_column(name)
-    table.add_column("Total", justify="right")
+    for name in ("Total", "Due"):
+        table.add_column(name, justify="right")
     for invoice in invoices:
-        total = grouped_money(invoice["invoice_total"], marts.exponent(invoice["currency"]))
+        exponent = marts.exponent(invoice["currency"])
+        total = grouped_money(invoice["invoice_total"], exponent)
         table.add_row(
             escape(invoice["invoice_number"] or invoice["invoice_id"]),
+            invoice["document_kind"].replace("_", " "),
             invoice["status"],
             escape(invoice["subscription_id"]),
-            _period(invoice["period_from_date"], invoice["period_to_date"]),
+            describe_period(invoice["period_from_date"], invoice["period_to_date"]),
             f"{total} {invoice['currency']}",
+            grouped_money(invoice["amount_due_total"], exponent),
         )
     make_console().print(table)
 
@@ -332,5 +396,5 @@ def run_invoice(arguments: argparse.Namespace) -> int:
             return 0
         if arguments.customer:
             _print_list(invoices, marts)
-        _print_invoice(newest, lines, discounts, exponent)
+        print_invoice(newest, lines, discounts, exponent)
     return 0

@@ -13,7 +13,7 @@ import glob
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.csv
 
+from orchestration.causes import LOST_CONNECTION, find_cause
+from orchestration.errors import UserError
 from orchestration.ledger import sealed_until
 from orchestration.mapping import (
     DEFAULT_MAPPING,
@@ -53,10 +55,10 @@ from orchestration.shaping import (
     shape_query,
     strict_query,
 )
+from orchestration.sole_build import connect_when_free
 from orchestration.warehouse import (
     Warehouse,
     WarehouseError,
-    connect,
     one_line,
     quote_identifier,
     quote_literal,
@@ -178,11 +180,14 @@ def land(
     warehouse: Warehouse | None = None,
     on_result: Callable[[LandingResult], None] | None = None,
     future_tolerance_minutes: int = FUTURE_TOLERANCE_MINUTES,
+    wait: float = 0.0,
 ) -> list[LandingResult]:
     """Land each file; a file's fault is in its result and does not stop the others.
 
-    `loaded_at` is UTC (a text without a zone too); without it, now. MappingError and
-    WarehouseError, which concern every file, are raised. An open `warehouse` is used as it is.
+    `loaded_at` is UTC (a text without a zone too); without it, now. MappingError,
+    WarehouseError and UserError, which concern every file, are raised. An open `warehouse` is
+    used as it is; else another process is waited for up to `wait` seconds. A full disk or a lost
+    connection is a fault of the file that meets it, and the files after it are left.
     """
     if mapping is None:
         mapping = DEFAULT_MAPPING
@@ -196,20 +201,40 @@ def land(
         loaded_at = loaded_at.astimezone(UTC).replace(tzinfo=None)
     results = expand_files(files)
     owned = warehouse is None
-    warehouse = warehouse or connect(target, profiles_dir)
-    lander = _Lander(warehouse, mapping, loaded_at, strict, schema_prefix, future_tolerance_minutes)
+    warehouse = warehouse or connect_when_free(target, wait, profiles_dir)
+    lander: _Lander | None = None
     try:
-        create_raw_tables(warehouse, schema_prefix)
+        lander = _make_lander(
+            warehouse, mapping, loaded_at, strict, schema_prefix, future_tolerance_minutes
+        )
         for result in results:
+            if result.error is None and lander.is_stopped:
+                result.error = "left after that; nothing of it was landed"
             if result.error is None:
                 lander.land(result)
             if on_result:
                 on_result(result)
     finally:
-        lander.close()
+        if lander is not None:
+            lander.close()
         if owned:
-            warehouse.close()
+            # What could not be written is not written by closing either, and has been said.
+            with suppress(Exception):
+                warehouse.close()
     return results
+
+
+def _make_lander(warehouse: Warehouse, *settings: Any) -> _Lander:
+    """A lander and the tables that it lands in; WarehouseError where there is no making them."""
+    schema_prefix = settings[3]
+    try:
+        create_raw_tables(warehouse, schema_prefix)
+        return _Lander(warehouse, *settings)
+    except Exception as error:
+        cause = find_cause(error)
+        if cause is None:
+            raise
+        raise WarehouseError(cause.sentence("nothing was landed")) from error
 
 
 class _Lander:
@@ -232,6 +257,8 @@ class _Lander:
         self.loads = raw_table("loads", schema_prefix)
         self.sealed_until = sealed_until(warehouse, schema_prefix)
         self.future_tolerance_minutes = future_tolerance_minutes
+        self.schema_prefix = schema_prefix
+        self.is_stopped = False
         self.stream: RecordStream | None = None
         if warehouse.kind == "duckdb":
             self.reader = warehouse.connection
@@ -262,7 +289,18 @@ class _Lander:
             if isinstance(inner, OSError):
                 result.error = inner.strerror or one_line(inner)
             else:
-                result.error = one_line(inner or error)
+                result.error = self._known_cause(error) or one_line(inner or error)
+
+    def _known_cause(self, error: Exception) -> str | None:
+        """What happened around the file, if that is it; then no other file fares better."""
+        # What an engine says of a record may quote it.
+        cause = find_cause(error) if _is_of_the_warehouse(error) else None
+        if cause is None and self.warehouse.is_lost:
+            cause = LOST_CONNECTION
+        if cause is None:
+            return None
+        self.is_stopped = True
+        return cause.sentence("nothing of this file was landed")
 
     def _land(self, result: LandingResult) -> None:
         kind = file_format(result.file)
@@ -277,11 +315,7 @@ class _Lander:
         # Seen before the file is read, and again inside the transaction under a lock.
         if self._is_landed(load_id, result):
             return
-        if self.loaded_at < self.sealed_until:
-            raise SealedError(
-                f"{self.loaded_at:%Y-%m-%d} is closed: expected a load time from"
-                f" {self.sealed_until:%Y-%m-%dT%H:%M:%SZ} on; nothing landed"
-            )
+        self._check_seal()
         shape = self._shape(result.file, form, compression, content_hash)
         if self.strict:
             self._check_strictly(result.file, form, compression, content_hash, shape)
@@ -294,6 +328,9 @@ class _Lander:
                     return
             with self._records(result.file, form, compression, content_hash):
                 self._append(shape, load_id)
+            # Whoever seals holds loaders off: from the first row on, the seal stands still.
+            self.sealed_until = sealed_until(self.warehouse, self.schema_prefix)
+            self._check_seal()
             counts = self._count(load_id)
             result.rows, result.unread, result.zoneless = counts[:3]
             if form == "ndjson" and result.rows > result.unread:
@@ -312,6 +349,13 @@ class _Lander:
                 ],
             )
         result.load_id = load_id
+
+    def _check_seal(self) -> None:
+        if self.loaded_at < self.sealed_until:
+            raise SealedError(
+                f"{self.loaded_at:%Y-%m-%d} is closed: expected a load time from"
+                f" {self.sealed_until:%Y-%m-%dT%H:%M:%SZ} on; nothing landed"
+            )
 
     def _is_landed(self, load_id: str, result: LandingResult) -> bool:
         _, rows = self.warehouse.query(
@@ -375,7 +419,9 @@ class _Lander:
         try:
             yield
         finally:
-            self.reader.unregister(RECORDS)
+            # A reader that was left in the middle may refuse; the first error is the one to show.
+            with suppress(duckdb.Error):
+                self.reader.unregister(RECORDS)
 
     def _check_strictly(
         self, path: str, form: str, compression: str | None, content_hash: str, shape: str
@@ -398,13 +444,22 @@ class _Lander:
             with self._any_row_order():
                 self.warehouse.execute(f"insert into {self.events} ({columns}) {query}", params)
             return
-        batches = self.reader.sql(query, params=params).to_arrow_reader(20_000)
-        with self.warehouse.connection.cursor() as cursor:
-            cursor.copy_expert(
-                f"copy {self.events} ({columns}) from stdin with (format csv)",
-                _CsvStream(batches),
-                size=1 << 20,
-            )
+        with self.reader.sql(query, params=params).to_arrow_reader(20_000) as batches:
+            self._copy(f"copy {self.events} ({columns}) from stdin with (format csv)", batches)
+
+    def _copy(self, statement: str, batches: pa.RecordBatchReader) -> None:
+        import psycopg2
+
+        # When the server hangs up in the midst of a COPY, psycopg2 prints one error and raises
+        # another, which is its own.
+        hook, sys.excepthook = sys.excepthook, lambda *_: None
+        try:
+            with self.warehouse.connection.cursor() as cursor:
+                cursor.copy_expert(statement, _CsvStream(batches), size=1 << 20)
+        except SystemError as error:
+            raise psycopg2.OperationalError("server closed the connection") from error
+        finally:
+            sys.excepthook = hook
 
     @contextmanager
     def _any_row_order(self) -> Iterator[None]:
@@ -415,8 +470,10 @@ class _Lander:
         try:
             yield
         finally:
-            # In a transaction that failed, settings can still be set.
-            self.reader.execute(f"set preserve_insertion_order = {bool(kept)}").fetchall()
+            # In a transaction that failed, settings can still be set; where even that fails, the
+            # first error is the one to show.
+            with suppress(duckdb.Error):
+                self.reader.execute(f"set preserve_insertion_order = {bool(kept)}").fetchall()
 
     def _check_found(self, path: str, compression: str | None, counts: tuple[int, ...]) -> None:
         """A mapped path that no record has is a wrong one: JSON lines have no header to ask."""
@@ -485,6 +542,24 @@ def _is_postgres_error(error: BaseException) -> bool:
     return isinstance(error, (psycopg2.Error, pa.ArrowException))
 
 
+def _is_of_the_warehouse(error: BaseException) -> bool:
+    """Whether an error is about the warehouse and its disk, not about what was to be landed."""
+    import psycopg2
+
+    return isinstance(
+        error,
+        (
+            duckdb.IOException,
+            duckdb.FatalException,
+            duckdb.InternalException,
+            duckdb.OutOfMemoryException,
+            duckdb.TransactionException,
+            psycopg2.OperationalError,
+            psycopg2.InterfaceError,
+        ),
+    )
+
+
 def _glob_escape(path: str) -> str:
     """DuckDB reads paths as patterns; this one means itself."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in path)
@@ -549,8 +624,9 @@ def run_land(args: argparse.Namespace) -> int:
             profiles_dir=getattr(args, "profiles_dir", None),
             schema_prefix=getattr(args, "schema_prefix", None) or "",
             on_result=show,
+            wait=getattr(args, "wait", None) or 0.0,
         )
-    except (MappingError, WarehouseError) as error:
+    except (MappingError, UserError, WarehouseError) as error:
         print(_shown(str(error)), file=sys.stderr)
         return 1
     except duckdb.Error as error:

@@ -16,10 +16,11 @@ def ledger_table(name: str, schema_prefix: str = "") -> str:
 
 def has_ledger(warehouse: Warehouse, schema_prefix: str = "") -> bool:
     """Whether a build has made the ledger in this warehouse."""
-    return _has_table(warehouse, f"{schema_prefix}ledger", "seals")
+    return has_table(warehouse, f"{schema_prefix}ledger", "seals")
 
 
-def _has_table(warehouse: Warehouse, schema: str, name: str) -> bool:
+def has_table(warehouse: Warehouse, schema: str, name: str) -> bool:
+    """Whether the warehouse has a table of this name."""
     _, rows = warehouse.query(
         "select count(*) from information_schema.tables where table_schema = ? and table_name = ?",
         [schema, name],
@@ -42,7 +43,7 @@ def open_day(warehouse: Warehouse, now: datetime | None = None) -> date | None:
     None where nothing is: the build then needs no word of it.
     """
     today = (now or datetime.now(UTC)).astimezone(UTC).date()
-    if not _has_table(warehouse, "raw", "usage_events"):
+    if not has_table(warehouse, "raw", "usage_events"):
         return None
     _, rows = warehouse.query(
         "select max(loaded_at) from raw.usage_events where loaded_at >= ?",

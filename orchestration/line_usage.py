@@ -1,241 +1,186 @@
-"""The events that an invoice line bills, found again from the view of metered events.
+"""The usage of an invoice line: its days, the rollups that rating read, the events behind them.
 
-Rating works on rollups; this is the way back for one line: the events of its period, meter and
-subscription whose price row is the line's. It repeats the rule of the choice, for a reader.
+Of a correction it is what the correction added or took back; of any other line what it was rated
+from. The events are those of `marts.line_events`; rollups are asked for by the line's own routes.
 """
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta
+
 from orchestration.marts import Marts, Row
 
-# Parameters: the customer, the subscription, the period's number, charge and part, the price row.
-LINE_EVENTS = """
-with
+# The customer is the line's; said again, it is a constant that every engine filters raw by.
+OF_LINE = "from marts.line_events where line_id = ? and customer_id = ?"
 
-line_rows as (
-
-    select
-        price_rows.price_row_id,
-        price_rows.price_position,
-        price_rows.dimension_values,
-        price_rows.meter_profile,
-        price_rows.charge_id,
-        price_rows.cutoff_at,
-        periods.subscription_id,
-        periods.customer_id,
-        price_rows.part_from,
-        price_rows.part_to
-    from rating.int_rating__price_rows as price_rows
-    inner join subscriptions.int_subscriptions__periods as periods
-        on
-            price_rows.subscription_id = periods.subscription_id
-            -- A period that is rated again has a number of its own.
-            and mod(price_rows.period_number, 1000000) = periods.period_number
-    where
-        periods.customer_id = ?
-        and periods.subscription_id = ?
-        and price_rows.period_number = ?
-        and price_rows.charge_id = ?
-        and price_rows.part_number = ?
-
-),
-
-line_period as (
-
-    select
-        customer_id,
-        subscription_id,
-        charge_id,
-        meter_profile,
-        part_from,
-        part_to,
-        min(cutoff_at) as cutoff_at
-    from line_rows
-    group by customer_id, subscription_id, charge_id, meter_profile, part_from, part_to
-
-),
-
-known_events as (
-
-    select metered_events.*
-    from marts.metered_events as metered_events
-    inner join line_period
-        on
-            metered_events.customer_id = line_period.customer_id
-            and metered_events.meter_profile = line_period.meter_profile
-            and metered_events.occurred_at >= line_period.part_from
-            and metered_events.occurred_at < line_period.part_to
-            and metered_events.loaded_at < line_period.cutoff_at
-            and (
-                metered_events.voided_day is null
-                or metered_events.voided_day >= cast(line_period.cutoff_at as date)
-            )
-            and metered_events.subscription_id in ('', line_period.subscription_id)
-            and metered_events.subscription_item_id in ('', line_period.charge_id)
-    where
-        metered_events.customer_id = ?
-        and metered_events.outcome = 'metered'
-        and not exists (
-            select 1
-            from subscriptions.int_subscriptions__pauses as pauses
-            where
-                pauses.subscription_id = line_period.subscription_id
-                and metered_events.occurred_at >= pauses.pause_from
-                and (
-                    pauses.pause_to is null
-                    or metered_events.occurred_at < pauses.pause_to
-                )
-        )
-
-),
-
--- An event that names no subscription is billed where only one could.
-own_events as (
-
-    select known_events.*
-    from known_events
-    where
-        known_events.subscription_id <> ''
-        or (
-            select count(distinct lives.subscription_id)
-            from rating.int_rating__billable_lives as lives
-            inner join line_period
-                on lives.recorded_at < line_period.cutoff_at
-            where
-                lives.customer_id = known_events.customer_id
-                and lives.meter_profile = known_events.meter_profile
-                and lives.subscription_ref = ''
-                and lives.item_ref = known_events.subscription_item_id
-                and known_events.occurred_at >= lives.life_from
-                and known_events.occurred_at < lives.life_to
-        ) = 1
-
-),
-
-row_sizes as (
-
-    select
-        price_row_id,
-        count(*) as pair_count
-    from rating.int_rating__price_pairs
-    group by price_row_id
-
-),
-
-matches as (
-
-    select
-        own_events.load_id,
-        own_events.line_number,
-        line_rows.price_row_id,
-        row_number() over (
-            partition by own_events.load_id, own_events.line_number
-            order by
-                coalesce(row_sizes.pair_count, 0) desc,
-                line_rows.price_position,
-                line_rows.dimension_values
-        ) as choice
-    from own_events
-    cross join line_rows
-    left join row_sizes
-        on line_rows.price_row_id = row_sizes.price_row_id
-    where not exists (
-        select 1
-        from rating.int_rating__price_pairs as price_pairs
-        where
-            price_pairs.price_row_id = line_rows.price_row_id
-            and strpos('|' || own_events.dimensions || '|', '|' || price_pairs.pair || '|') = 0
-    )
-
-),
-
-line_events as (
-
-    select own_events.*
-    from own_events
-    inner join matches
-        on
-            own_events.load_id = matches.load_id
-            and own_events.line_number = matches.line_number
-    where
-        matches.choice = 1
-        and matches.price_row_id = ?
-
-)
-"""
-
-
-def _parameters(marts: Marts, line: Row) -> list[object] | None:
-    """None for a line that a correction took back whole: nothing is left that it bills."""
-    found = marts.rows(
-        "select price_row_id, part_number, invoice_number_in_subscription from marts.rated_lines"
-        " where rated_line_id = ?",
-        line["rated_line_id"],
-    )
-    if not found:
-        return None
-    return [
-        line["customer_id"],
-        line["subscription_id"],
-        found[0]["invoice_number_in_subscription"],
-        line["charge_id"],
-        found[0]["part_number"],
-        line["customer_id"],
-        found[0]["price_row_id"],
-    ]
-
-
-def _rows(marts: Marts, line: Row, sql: str) -> list[Row]:
-    parameters = _parameters(marts, line)
-    return marts.rows(sql, *parameters) if parameters else []
+QUARTER = timedelta(minutes=15)
 
 
 def list_days(marts: Marts, line: Row) -> list[Row]:
-    """One row per UTC day with events of the line: their number, and the sum of their values."""
-    return _rows(
-        marts,
-        line,
-        LINE_EVENTS
-        + """
+    """One row per UTC day with events of the line: their number, and the sum of their values.
+
+    Both are net of what a correction took back. `late_count` are events that came in after the
+    line had closed: they are none of its own.
+    """
+    return marts.rows(
+        f"""
         select
             cast(occurred_at as date) as usage_date,
-            count(*) as event_count,
-            cast(sum(quantity) as decimal(38, 10)) as quantity_sum
-        from line_events
+            cast(sum(direction) as bigint) as event_count,
+            cast(sum(direction * quantity) as decimal(38, 10)) as quantity_sum,
+            count(case when direction <> 0 then 1 end) as touched_count,
+            count(case when direction = 0 then 1 end) as late_count
+        {OF_LINE}
         group by cast(occurred_at as date)
         order by usage_date
         """,
+        line["line_id"],
+        line["customer_id"],
     )
-
-
-def count_events(marts: Marts, line: Row) -> int:
-    """How many events the line bills."""
-    found = _rows(marts, line, LINE_EVENTS + "select count(*) as event_count from line_events")
-    return found[0]["event_count"] if found else 0
 
 
 def list_events(marts: Marts, line: Row, limit: int) -> list[Row]:
     """The first `limit` events of the line in their order, with the file and line they came in."""
-    return _rows(
-        marts,
-        line,
-        LINE_EVENTS
-        + f"""
+    return marts.rows(
+        f"""
         select
-            line_events.occurred_at,
-            line_events.event_key,
-            line_events.event_name,
-            line_events.value_text,
-            line_events.dimensions,
-            line_events.properties,
-            loads.file_name,
-            line_events.load_id,
-            line_events.line_number,
-            line_events.loaded_at
-        from line_events
-        left join raw.loads as loads
-            on line_events.load_id = loads.load_id
-        order by line_events.occurred_at, line_events.load_id, line_events.line_number
+            occurred_at,
+            event_key,
+            event_name,
+            file_name,
+            load_id,
+            line_number,
+            loaded_at,
+            load_day,
+            dimensions,
+            value_text,
+            quantity,
+            amount,
+            direction,
+            voided_day
+        {OF_LINE} and direction <> 0
+        order by occurred_at, load_id, line_number
         limit {int(limit)}
         """,
+        line["line_id"],
+        line["customer_id"],
     )
+
+
+def list_late_events(marts: Marts, line: Row, limit: int) -> list[Row]:
+    """The first `limit` events that came in after the line had closed."""
+    return marts.rows(
+        f"""
+        select
+            occurred_at,
+            event_key,
+            event_name,
+            file_name,
+            load_id,
+            line_number,
+            loaded_at,
+            value_text,
+            quantity,
+            voided_day
+        {OF_LINE} and direction = 0
+        order by loaded_at, load_id, line_number
+        limit {int(limit)}
+        """,
+        line["line_id"],
+        line["customer_id"],
+    )
+
+
+def list_rollups(
+    marts: Marts, rated_line_id: str, days: tuple[date | None, date], until: datetime
+) -> list[Row]:
+    """What each load day added to each quarter of an hour before `until`, as rating read it.
+
+    `days` bounds the load days, [from, to); from the first one where it is None. Quarters that a
+    bound of the line cuts have none: their events are read one by one.
+    """
+    first, to = days
+    return marts.rows(
+        """
+        select
+            rollups.bucket_from,
+            rollups.load_day,
+            rollups.dimensions,
+            rollups.value_key,
+            cast(sum(rollups.event_count) as bigint) as event_count,
+            cast(sum(rollups.value_sum) as decimal(38, 10)) as quantity_sum
+        from marts.rated_lines as rated_lines
+        inner join rating.int_rating__line_routes as routes
+            on
+                rated_lines.subscription_id = routes.subscription_id
+                and rated_lines.invoice_number_in_subscription = routes.period_number
+                and rated_lines.charge_id = routes.charge_id
+                and rated_lines.part_number = routes.part_number
+        inner join rating.int_rating__line_dimensions as dimensions
+            on
+                rated_lines.subscription_id = dimensions.subscription_id
+                and rated_lines.invoice_number_in_subscription = dimensions.period_number
+                and rated_lines.charge_id = dimensions.charge_id
+                and rated_lines.part_number = dimensions.part_number
+                and rated_lines.price_row_id = dimensions.price_row_id
+        inner join metering.int_metering__rollups as rollups
+            on
+                routes.customer_id = rollups.customer_id
+                and routes.meter_profile = rollups.meter_profile
+                and routes.subscription_ref = rollups.subscription_id
+                and routes.item_ref = rollups.subscription_item_id
+                and dimensions.dimensions = rollups.dimensions
+                and rollups.bucket_from >= routes.full_from
+                and rollups.bucket_from < routes.full_to
+        where
+            rated_lines.rated_line_id = ?
+            and rollups.outcome = 'metered'
+            and rollups.load_day >= ?
+            and rollups.load_day < ?
+            and rollups.bucket_from < ?
+        group by
+            rollups.bucket_from,
+            rollups.load_day,
+            rollups.dimensions,
+            rollups.value_key
+        order by
+            rollups.bucket_from,
+            rollups.load_day,
+            rollups.dimensions,
+            rollups.value_key
+        """,
+        rated_line_id,
+        first or date(1900, 1, 1),
+        to,
+        until,
+    )
+
+
+def bucket_of(instant: datetime) -> datetime:
+    """The quarter of an hour that holds `instant`."""
+    return instant - (instant - datetime(1970, 1, 1)) % QUARTER
+
+
+def usage_tree(days: list[Row], rollups: list[Row], events: list[Row]) -> list[Row]:
+    """Days that hold rollups that hold events, each with those of them that are given.
+
+    An event that no rollup holds (a bound of the line cuts its quarter of an hour) stands under its
+    day.
+    """
+    grown = {day["usage_date"]: {**day, "rollups": [], "events": []} for day in days}
+    holders: dict[tuple, list[Row]] = {}
+    for rollup in rollups:
+        node = {**rollup, "events": []}
+        # A day without events of the line has rollups only of what was voided in time.
+        if rollup["bucket_from"].date() in grown:
+            grown[rollup["bucket_from"].date()]["rollups"].append(node)
+            key = (rollup["bucket_from"], rollup["load_day"], rollup["dimensions"])
+            holders.setdefault(key, []).append(node)
+    for event in events:
+        # What is taken back stands in the rollup that its void added.
+        day = event["load_day"] if event["direction"] > 0 else event["voided_day"]
+        found = holders.get((bucket_of(event["occurred_at"]), day, event["dimensions"]), [])
+        found = [node for node in found if node["value_key"] == event["value_text"]] or found
+        holder = found[0] if found else grown[event["occurred_at"].date()]
+        holder["events"].append(event)
+    return list(grown.values())

@@ -20,10 +20,13 @@ LONGEST_CYCLE_DAYS = 3660
 
 
 class Marts:
-    """The target's public tables, read only. Raises UserError where they are not built yet."""
+    """The public tables of the target, or of another house, read only.
 
-    def __init__(self, target: str | None) -> None:
-        self.warehouse: Warehouse = connect(target, read_only=True)
+    Raises UserError where they are not built yet.
+    """
+
+    def __init__(self, target: str | None, warehouse: Warehouse | None = None) -> None:
+        self.warehouse: Warehouse = warehouse or connect(target, read_only=True)
         self._exponents: dict[str, int] | None = None
 
     def __enter__(self) -> Marts:

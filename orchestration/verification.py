@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -52,42 +53,68 @@ def content_text(names: Iterable[str], values: Iterable[Any]) -> str:
     )
 
 
+@dataclass(frozen=True)
+class Alteration:
+    """One thing that is not as it was closed; as a text, one line for a person.
+
+    `subject` is what was altered: an invoice_id, (billing entity, cutoff) of a close, a load day,
+    (table, text) of an archived row. `closed_digest` and `digest` are those that it had and has.
+    """
+
+    subject: Any
+    line: str
+    closed_digest: str = ""
+    digest: str = ""
+
+    def __str__(self) -> str:
+        return self.line
+
+
 class Verification:
-    """The ledger of one warehouse. Each `find_*` yields one line for each fault."""
+    """The ledger of one warehouse. Each `find_*` yields what was altered."""
 
     def __init__(self, warehouse: Warehouse, schema_prefix: str = "") -> None:
         self.warehouse = warehouse
         self.prefix = schema_prefix
         self.counts: dict[str, int] = {}
 
-    def _rows(self, table: str, order: str) -> tuple[list[str], list[tuple]]:
+    def _rows(self, table: str, order: str, where: str = "") -> tuple[list[str], list[tuple]]:
         return self.warehouse.query(
-            f"select * from {ledger_table(table, self.prefix)} order by {order}"
+            f"select * from {ledger_table(table, self.prefix)} {where} order by {order}"
         )
 
-    def find_altered_documents(self) -> Iterator[str]:
-        """Documents whose rows are not what their content hash was made of."""
-        names, lines = self._rows("lines", "invoice_id, line_number")
+    def find_altered_documents(self, where: str = "") -> Iterator[Alteration]:
+        """Documents whose rows are not what their content hash was made of.
+
+        `where` is SQL that chooses some of them, and their lines.
+        """
+        names, lines = self._rows("lines", "invoice_id, line_number", where)
         hashes: dict[str, list[str]] = {}
         place = names.index("invoice_id")
         for line in lines:
             hashes.setdefault(line[place], []).append(digest(content_text(names, line)))
-        names, documents = self._rows("documents", "billing_entity, sequence_number")
+        names, documents = self._rows("documents", "billing_entity, sequence_number", where)
         self.counts.update(documents=len(documents), lines=len(lines))
-        *names, _ = names
-        for *values, content_hash in documents:
+        for values in documents:
+            # Columns that came later stand behind the hash in a ledger that is older than they.
             document = dict(zip(names, values, strict=True))
+            content_hash = document.pop("content_hash")
             own = "".join(hashes.pop(document["invoice_id"], []))
-            text = f"{content_text(names, values)}{SEPARATOR}lines={own}"
+            text = f"{content_text(document, document.values())}{SEPARATOR}lines={own}"
             if digest(text) != content_hash:
-                yield (
+                yield Alteration(
+                    document["invoice_id"],
                     f"document {document['invoice_number']} ({document['invoice_id']}): "
-                    "its rows were altered after it was closed"
+                    "its rows were altered after it was closed",
+                    content_hash,
+                    digest(text),
                 )
         for invoice_id in sorted(hashes):
-            yield f"lines of {invoice_id}: there is no such document in the ledger"
+            yield Alteration(
+                invoice_id, f"lines of {invoice_id}: there is no such document in the ledger"
+            )
 
-    def find_broken_links(self) -> Iterator[str]:
+    def find_broken_links(self) -> Iterator[Alteration]:
         """Closes that are not the next link of their billing entity's chain."""
         names, documents = self.warehouse.query(
             "select billing_entity, cutoff_at, sequence_number, content_hash"
@@ -125,17 +152,21 @@ class Verification:
                 and cutoff_at > cutoff_before.get(entity, datetime.min)
             )
             if not stands:
-                yield (
+                yield Alteration(
+                    (entity, cutoff_at),
                     f"close {close['close_number']} of {entity} ({cutoff_at:%Y-%m-%d}): it is not "
-                    "the link that its documents and the close before it make"
+                    "the link that its documents and the close before it make",
                 )
             hash_before[entity] = close["close_hash"]
             number_before[entity] = close["last_sequence_number"]
             cutoff_before[entity] = cutoff_at
         for entity, cutoff_at in sorted(closed):
-            yield f"documents of {entity} cut off at {cutoff_at:%Y-%m-%d}: no close has them"
+            yield Alteration(
+                (entity, cutoff_at),
+                f"documents of {entity} cut off at {cutoff_at:%Y-%m-%d}: no close has them",
+            )
 
-    def find_altered_days(self) -> Iterator[str]:
+    def find_altered_days(self) -> Iterator[Alteration]:
         """Sealed load days whose raw rows are not those that were sealed."""
         _, days = self._rows("sealed_days", "load_day")
         self.counts["sealed days"] = len(days)
@@ -148,12 +179,14 @@ class Verification:
                 continue
             if was is None or now is None or was[0] != now[0]:
                 counts = [str(one[0]) if one else "no" for one in (was, now)]
-                yield f"load day {day}: sealed with {counts[0]} raw rows, now it has {counts[1]}"
+                yield Alteration(
+                    day, f"load day {day}: sealed with {counts[0]} raw rows, now it has {counts[1]}"
+                )
             else:
-                yield f"load day {day}: a raw row was altered after it was sealed"
+                yield Alteration(day, f"load day {day}: a raw row was altered after it was sealed")
         last = max(sealed, default=None)
         if last and midnight < datetime.combine(last + timedelta(days=1), datetime.min.time()):
-            yield f"load day {last}: it is sealed by no seal"
+            yield Alteration(last, f"load day {last}: it is sealed by no seal")
 
     def _raw_days(self, midnight: datetime) -> Iterator[tuple[date, tuple[int, ...]]]:
         """Each load day of raw before `midnight`, with the count and digests of its rows."""
@@ -190,14 +223,19 @@ class Verification:
         else:
             yield from self.warehouse.query(sql, parameters)[1]
 
-    def find_altered_archive(self) -> Iterator[str]:
+    def find_altered_archive(self) -> Iterator[Alteration]:
         """Archived rows of the catalogue that are not what their hash was made of."""
         _, rows = self._rows("catalog_rows", "table_name, row_hash")
         self.counts["catalogue rows"] = len(rows)
         for table, row_hash, text, _ in rows:
             if digest(text) != row_hash:
                 shown = text.replace(SEPARATOR, ", ")
-                yield f"archived row of {table}: it was altered after it was sealed: {shown}"
+                yield Alteration(
+                    (table, text),
+                    f"archived row of {table}: it was altered after it was sealed: {shown}",
+                    row_hash,
+                    digest(text),
+                )
 
 
 def verify(
@@ -223,7 +261,7 @@ def verify(
     for part, find in parts.items():
         if on_part:
             on_part(part)
-        faults += find()
+        faults += map(str, find())
     if source is not None:
         faults += [str(fault) for fault in archive_faults(source.read(warehouse), warehouse)]
     return faults, verification.counts

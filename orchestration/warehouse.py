@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from orchestration.causes import find_cause, holder_of_file
+
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 
 # Quoted text and comments are stepped over; only a bare `?` is a parameter.
@@ -21,6 +23,14 @@ _PARAMETER_TOKENS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|\?|
 
 class WarehouseError(Exception):
     """The warehouse cannot be reached or refuses; the message is one line for a person."""
+
+
+class BusyError(WarehouseError):
+    """Another process has the warehouse's file open; `who` says which."""
+
+    def __init__(self, who: str) -> None:
+        super().__init__(f"{who}; try again when it has finished")
+        self.who = who
 
 
 def one_line(error: BaseException | str) -> str:
@@ -78,6 +88,28 @@ class Warehouse:
             if cursor.description is None:
                 return [], []
             return [column[0] for column in cursor.description], cursor.fetchall()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the server has hung up."""
+        return self.kind == "postgres" and self.connection.closed != 0
+
+    def batches(
+        self, sql: str, params: Sequence[Any] | None = None, size: int = 50_000
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of one query, at most `size` at a time."""
+        if self.kind == "duckdb":
+            cursor = self.connection.cursor()
+            cursor.execute(sql, list(params or []))
+            while rows := cursor.fetchmany(size):
+                yield rows
+            return
+        # A cursor on the server, which lives in a transaction.
+        with self.transaction(), self.connection.cursor("tally_batches", withhold=True) as cursor:
+            cursor.itersize = size
+            cursor.execute(_to_percent_style(sql), list(params or []))
+            while rows := cursor.fetchmany(size):
+                yield rows
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -168,11 +200,11 @@ def _connect_duckdb(credentials: Any, read_only: bool) -> Warehouse:
         except duckdb.ConnectionException:
             connection = duckdb.connect(path, config=config)
     except duckdb.Error as error:
-        message = one_line(error)
-        if "lock" in message.lower():
-            holder = re.search(r"\(PID (\d+)", message)
-            by = f" (process {holder.group(1)})" if holder else ""
-            message = f"another process is using it{by}; try again when it has finished"
+        holder = holder_of_file(error)
+        if holder:
+            raise BusyError(f"cannot open {path}: {holder}") from error
+        cause = find_cause(error)
+        message = cause.sentence("nothing was done") if cause else one_line(error)
         raise WarehouseError(f"cannot open {path}: {message}") from error
     connection.execute("set timezone = 'UTC'").fetchall()
     return Warehouse("duckdb", connection, path)

@@ -72,6 +72,18 @@ def scenario_twins(twins) -> dict[str, House]:
 
 
 @pytest.fixture(scope="session")
+def corrected_twins(twins) -> dict[str, House]:
+    """The story of late usage, closed in several builds on each engine."""
+    from tests import test_corrections as story
+
+    def build(house: House) -> None:
+        for day in story.STEPS:
+            house.build("--through", day)
+
+    return twins(story._catalog(), story._rows(), build)
+
+
+@pytest.fixture(scope="session")
 def world_houses(twins) -> Callable[[int], dict[str, House]]:
     """Random worlds of the oracle's by seed, each built once on each engine."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,8 +58,7 @@ def write_catalog(folder: Path, catalog: Catalog) -> Path:
 class House:
     """One warehouse on one engine, and what is built in it.
 
-    Builds run as processes of their own, as a person would run them, so that a test may
-    kill one.
+    Builds run as processes of their own, as a person would run them.
     """
 
     def __init__(
@@ -166,24 +164,6 @@ class House:
         if done.returncode != 0:
             raise BuildFailed(f"{self.engine}: {done.stderr.strip()}\n{done.stdout.strip()}")
         return self
-
-    def build_and_kill(self, seconds: float) -> bool:
-        """Start a build and kill it after `seconds`; whether it was still running."""
-        process = subprocess.Popen(
-            self.command("build"),
-            cwd=PROJECT,
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            process.wait(seconds)
-            return False
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return True
 
     def _catalog_environment(self) -> dict[str, str]:
         if self.catalog is None:

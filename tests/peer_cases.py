@@ -91,7 +91,7 @@ TRANSLATORS: dict[str, Translator] = {
 
 #: Kinds, or single cases, that are about what is not built, and what they wait for.
 CREDITS = "prepaid grants, their draw-down and expiry are not built"
-CREDITED_BEFORE = "a line is credited once; credits before that come with credit notes"
+CREDITED_BEFORE = "the credit of a fee that ends early counts the fee, not what an action credited"
 WAITING = {
     "breakage": CREDITS,
     "credit_drawdown": CREDITS,

@@ -71,3 +71,17 @@ def fresh_database(name: str) -> dict[str, str]:
         "TALLY_PG_PASSWORD": server.get("password", ""),
         "TALLY_PG_DATABASE": name,
     }
+
+
+def copy_database(name: str, copy: str) -> dict[str, str]:
+    """A copy of a database that nobody is connected to, as `fresh_database` makes an empty one."""
+    variables = fresh_database(copy)
+    connection = psycopg2.connect(**_start())
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f'drop database "{copy}"')
+            cursor.execute(f'create database "{copy}" template "{name}"')
+    finally:
+        connection.close()
+    return variables

@@ -13,7 +13,7 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from tests import world_terms
+from tests import world_paperwork, world_terms
 from tests.oracle.catalog import read_catalog
 from tests.oracle.changes import Life, life_of
 from tests.oracle.clock import DAY, first_instant
@@ -85,7 +85,7 @@ FILTERS = (
 COLUMNS = {
     "customers": "customer_id name currency time_zone billing_entity valid_from",
     "products": "product_id name product_type allowed_cycles perks",
-    "plans": "plan_id product_id name cycle alignment grace_days trial_days",
+    "plans": "plan_id product_id name cycle alignment grace_days trial_days correction_days",
     "charges": "plan_id charge_id position name charge_type timing every_cycles meter "
     "meter_version pricing_model allowance flat_fee_at_zero proration split price_at tax_code",
     "charge_limits": "plan_id charge_id currency minimum maximum valid_from",
@@ -109,6 +109,7 @@ COLUMNS = {
     "entitlements": "product_id plan_id feature name kind meter meter_version limit_quantity",
     "alerts": "alert_id name customer_id subscription_id plan_id kind charge_id meter "
     "meter_version threshold",
+    "invoice_actions": "action_id action invoice_id line_id amount acted_by reason",
 }
 RAW_COLUMNS = (
     "load_id",
@@ -152,6 +153,7 @@ class World:
     """Builds one world; every choice comes from `self.random`, in a fixed order."""
 
     def __init__(self, seed: int, accounts: int, has_terms: bool = True) -> None:
+        self.seed = seed
         self.random = random.Random(seed)
         self.first_day = WINDOWS[seed % len(WINDOWS)]
         self.start = datetime(self.first_day.year, self.first_day.month, self.first_day.day)
@@ -833,6 +835,7 @@ class World:
         self.make_accounts()
         if self.has_terms:
             self.make_terms()
+        world_paperwork.make_paperwork(self, self.has_terms and self.seed % 2 == 1)
         last_day = self.first_day + timedelta(days=LOAD_DAYS - 1)
         as_of_day = last_day + timedelta(days=self.random.choice([0, 1, 4]))
         as_of_at = datetime(as_of_day.year, as_of_day.month, as_of_day.day) + DAY

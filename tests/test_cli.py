@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.houses import PROJECT, House
+from tests.houses import PROJECT, House, write_catalog
 
 pytestmark = pytest.mark.xdist_group("scenario")
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
@@ -67,6 +67,14 @@ def test_help_names_every_command():
     assert done.returncode == 0
     for command in ("land", "check", "build", "invoice", "explain", "demo"):
         assert command in done.stdout
+
+
+def test_catalogue_of_the_environment_is_the_one_that_is_checked(tmp_path):
+    """Where plain dbt takes its catalogue from, tally does."""
+    folder = write_catalog(tmp_path, {"plans": [{"plan_id": "x", "product_id": "none"}]})
+    done = tally("check", TALLY_CATALOG=os.path.relpath(folder, PROJECT))
+    assert done.returncode == 1
+    assert "plans.csv:2" in done.stdout + done.stderr
 
 
 def test_faulty_catalogue_is_listed_and_nothing_is_built(house, tmp_path):
@@ -153,11 +161,13 @@ def test_explain_goes_from_steps_to_days_to_events(scenario_twins, engine):
         assert shown["steps"]
         assert sum(day["event_count"] for day in shown["days"]) == event_count
         assert shown["event_count"] == event_count
-        assert len(shown["events"]) == min(20, event_count)
-        assert all(event["file_name"] and event["line_number"] for event in shown["events"])
+        holders = [one for day in shown["days"] for one in (day, *day["rollups"])]
+        events = [event for holder in holders for event in holder["events"]]
+        assert len(events) == min(20, event_count) == event_count - shown["more_events"]
+        assert all(event["file_name"] and event["line_number"] for event in events)
 
 
-def test_explain_as_a_table(scenario_twins):
+def test_explain_as_a_tree(scenario_twins):
     house = scenario_twins["duckdb"]
     (line_id,) = house.query(
         "select line_id from marts.invoice_lines "
@@ -166,7 +176,7 @@ def test_explain_as_a_table(scenario_twins):
     )[0]
     done = house.run("explain", line_id, with_catalog=False)
     assert done.returncode == 0, done.stderr
-    for text in (line_id, "Steps", "Days", "Events", "2026-01-0", ".ndjson"):
+    for text in (line_id, "steps", "usage, ", "2026-01-0", "loaded 2026-01-0", ".ndjson:"):
         assert text in done.stdout
 
 

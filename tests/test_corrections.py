@@ -48,6 +48,7 @@ PLANS = {
     "discounted": ("units", "per_unit", [{"unit_price": "1"}]),
     "yearly": ("units", "per_unit", [{"unit_price": "1"}]),
     "ending": ("units", "per_unit", [{"unit_price": "1"}]),
+    "patient": ("units", "per_unit", [{"unit_price": "1"}]),
     "sparse": ("units", "per_unit", [{"unit_price": "1"}]),
 }
 SUBSCRIPTIONS = {
@@ -73,6 +74,8 @@ def _catalog() -> dict[str, list[dict]]:
             "plans",
             **{"plan_id": plan, "product_id": "p", "name": plan},
             **({"cycle": "month", "alignment": "calendar"} | cycle),
+            # It takes what comes in within 25 days after its cutoff.
+            correction_days="25" if plan == "patient" else "",
         )
         charges = {
             "fee": {"charge_type": "recurring", "timing": "advance"},
@@ -193,14 +196,9 @@ def _rows(is_on_time: bool = False) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def stepped(twins):
+def stepped(corrected_twins):
     """Built in steps on each engine."""
-
-    def build(house):
-        for day in STEPS:
-            house.build("--through", day)
-
-    return twins(_catalog(), _rows(), build)
+    return corrected_twins
 
 
 @pytest.fixture(scope="module")
@@ -251,11 +249,12 @@ def test_what_is_posted_of_a_period_is_what_it_comes_to(stepped, house):
     on_time = house("duckdb", _catalog(), _rows(is_on_time=True)).build("--through", str(THROUGH))
     lines = on_time.query(
         "select invoice_id, charge_id, line_kind, sum(line_total) from marts.invoice_lines"
-        " group by 1, 2, 3 having sum(line_total) <> 0"
+        " where subscription_id <> 'patient' group by 1, 2, 3 having sum(line_total) <> 0"
     )
     posted = stepped["duckdb"].query(
         "select coalesce(adjusts_invoice_id, invoice_id), charge_id, line_kind, sum(line_total)"
-        " from marts.invoice_lines group by 1, 2, 3 having sum(line_total) <> 0"
+        " from marts.invoice_lines where subscription_id <> 'patient'"
+        " group by 1, 2, 3 having sum(line_total) <> 0"
     )
     assert sorted(posted) == sorted(lines)
     assert len(lines) > 60
@@ -288,12 +287,15 @@ def test_the_story_has_every_kind_of_document(stepped):
 
 
 @ENGINES
-def test_late_usage_is_not_unbilled(stepped, engine):
-    """But for usage of February of the subscription that had ended by then."""
+def test_late_usage_is_unbilled_only_where_a_plan_says_so(stepped, engine):
     found = stepped[engine].query(
-        "select distinct subscription_id, reason from marts.unbilled_usage"
+        "select load_id, line_number, reason from marts.unbilled_usage where subscription_id = ?",
+        ["patient"],
     )
-    assert found == []
+    made = bill(_catalog(), _rows(), THROUGH)
+    assert {reason for *_, reason in made.unbilled} == {"too_late"}
+    assert sorted(found) == made.unbilled
+    assert stepped[engine].query("select count(*) from marts.unbilled_usage") == [(len(found),)]
 
 
 def test_a_correction_names_its_line_and_period(stepped):
@@ -336,7 +338,7 @@ def test_totals_are_those_of_the_lines(stepped):
 
 
 def test_a_correction_is_shown_and_traced(stepped):
-    """Its document says what it corrects; its trace has the events of the period as known then."""
+    """Its document says what it corrects; its trace what the period comes to as known then."""
     house = stepped["duckdb"]
     ((invoice_id, line_id, adjusted, rated_line_id),) = house.query(
         "select invoice_id, line_id, adjusts_invoice_id, rated_line_id from ledger.lines"
@@ -353,6 +355,10 @@ def test_a_correction_is_shown_and_traced(stepped):
         "select quantity, event_count from marts.rated_lines where rated_line_id = ?",
         [rated_line_id],
     )
-    assert explained["event_count"] == event_count
-    assert sum(Decimal(day["quantity_sum"]) for day in explained["days"]) == quantity
+    assert explained["after"]["event_count"] == event_count
+    assert Decimal(explained["after"]["quantity"]) == quantity
+    moved = explained["line"]
+    assert explained["event_count"] == moved["event_count"]
+    late = sum(Decimal(day["quantity_sum"]) for day in explained["days"])
+    assert late == Decimal(moved["quantity"])
     assert explained["steps"]

@@ -17,6 +17,7 @@ from orchestration.dbt_commands import (
     project_variables,
     read_day,
     seed_command,
+    side_command,
 )
 
 PROJECT = Path("/house")
@@ -91,3 +92,21 @@ def test_day_that_is_none_is_refused(text):
 def test_dbt_is_not_imported():
     script = "import sys, orchestration.dbt_commands; sys.exit('dbt' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_a_side_house_has_a_prefix_and_a_target_path_of_its_own():
+    command = side_command(
+        PROJECT, "replay_", PROJECT / "target" / "replay", "duckdb", JANUARY, select=["+ledger"]
+    )
+    variables = json.loads(command.arguments[command.arguments.index("--vars") + 1])
+    assert variables == {"catalog_schema": "", "schema_prefix": "replay_"}
+    assert command.environment == {
+        **NO_DAYS,
+        "TALLY_FROM_DAY": "2026-01-01",
+        "TALLY_THROUGH_DAY": "2026-01-31",
+        "DBT_TARGET_PATH": "/house/target/replay",
+    }
+    assert command.arguments[-6:] == [
+        *("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"),
+        *("--select", "+ledger"),
+    ]

@@ -1,11 +1,11 @@
 """The order of runs does not matter: whichever way the days are built, the bytes are the same."""
 
-import random
 from datetime import datetime
 
 import pytest
 
 from tests import scenario
+from tests.crash import delivered
 
 TABLES = (
     "marts.invoices",
@@ -25,13 +25,6 @@ pytestmark = pytest.mark.xdist_group("order")
 
 def _exports(house):
     return {table: house.export(table) for table in TABLES}
-
-
-def _delivered(first, last):
-    """The rows of the scenario that were loaded on days `first` to `last` of it."""
-    days = sorted({row["loaded_at"].date() for row in scenario.rows()})
-    wanted = set(days[first : last + 1])
-    return [row for row in scenario.rows() if row["loaded_at"].date() in wanted]
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +47,10 @@ def test_twice_is_the_same(house, in_one_range):
 
 def test_day_by_day_is_the_same(house, in_one_range):
     """As a scheduler would: the first 30 days at once, then one day and one build at a time."""
-    built = house("duckdb", scenario.catalog(), _delivered(0, 30))
+    built = house("duckdb", scenario.catalog(), delivered(0, 30))
     built.build()
     for day in range(31, 36):
-        built.insert(_delivered(day, day))
+        built.insert(delivered(day, day))
         built.build()
     assert _exports(built) == in_one_range
 
@@ -80,23 +73,10 @@ def test_back_in_time_and_forth_is_the_same(house, in_one_range):
     assert _exports(built) == in_one_range
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "postgres"])
-def test_killed_half_way_and_run_again_is_the_same(house, in_one_range, engine):
-    """kill -9 at three moments of a day's build, each after a build that went before."""
-    moments = random.Random(7)
-    built = house(engine, scenario.catalog(), _delivered(0, 30))
-    built.build()
-    built.insert(_delivered(31, 35))
-    killed = [built.build_and_kill(moments.uniform(4, 14)) for _ in range(3)]
-    assert any(killed), "no build was running any more: the moments are too late"
-    built.build("--through", scenario.THROUGH)
-    assert _exports(built) == in_one_range
-
-
 def test_full_build_after_daily_ones_is_the_same(house, in_one_range):
-    built = house("duckdb", scenario.catalog(), _delivered(0, 30))
+    built = house("duckdb", scenario.catalog(), delivered(0, 30))
     built.build()
-    built.insert(_delivered(31, 35))
+    built.insert(delivered(31, 35))
     built.build("--full")
     assert _exports(built) == in_one_range
 

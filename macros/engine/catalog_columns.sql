@@ -7,7 +7,8 @@
     {%- set columns = {
         "customers": "customer_id name currency time_zone billing_entity valid_from recorded_at",
         "products": "product_id name product_type allowed_cycles perks recorded_at",
-        "plans": "plan_id product_id name cycle alignment grace_days trial_days recorded_at",
+        "plans": "plan_id product_id name cycle alignment grace_days trial_days "
+            ~ "correction_days recorded_at",
         "meters":
             "meter version event_name aggregation property dimensions multiplier rounding "
             ~ "rounding_digits percentile weighted_mode carry_over amount_property recorded_at",
@@ -44,6 +45,8 @@
         "alerts":
             "alert_id name customer_id subscription_id plan_id kind charge_id meter "
             ~ "meter_version threshold recorded_at",
+        "invoice_actions":
+            "action_id action invoice_id line_id amount acted_by reason recorded_at",
     } -%}
     {{ return(columns[name].split()) }}
 {%- endmacro %}
@@ -54,7 +57,7 @@
 {% macro optional_catalog_tables() -%}
     {{ return([
         "charge_limits", "meter_filters", "subscription_changes", "plan_migrations", "allowances",
-        "commitments", "discounts", "entitlements", "alerts"
+        "commitments", "discounts", "entitlements", "alerts", "invoice_actions"
     ]) }}
 {%- endmacro %}
 
@@ -64,7 +67,7 @@
 #}
 {% macro optional_catalog_columns(name) -%}
     {%- set columns = {
-        "plans": "trial_days",
+        "plans": "trial_days correction_days",
         "charges": "proration split price_at",
         "prices": "customer_id contract_month applies_to",
         "subscriptions": "prices_as_of trial_days",

@@ -5,7 +5,7 @@
     {{ return([
         "customers", "products", "plans", "charges", "charge_limits", "prices", "meters",
         "meter_filters", "subscriptions", "subscription_changes", "plan_migrations",
-        "allowances", "commitments", "discounts", "entitlements", "alerts"
+        "allowances", "commitments", "discounts", "entitlements", "alerts", "invoice_actions"
     ]) }}
 {%- endmacro %}
 

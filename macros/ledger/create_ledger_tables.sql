@@ -21,6 +21,10 @@
         unique (subscription_id, period_number),
         unique (billing_entity, sequence_number)
     );
+    -- Columns that came later, null for what was posted before.
+    {%- for name, type in ledger_document_columns()[20:] %}
+    alter table {{ schema }}.documents add column if not exists {{ name }} {{ type }};
+    {%- endfor %}
     create table if not exists {{ schema }}.lines (
         {%- for name, type in ledger_line_columns() %}
         {{ name }} {{ type }},

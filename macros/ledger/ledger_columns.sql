@@ -25,6 +25,11 @@
         ("line_count", type_count()),
         ("invoice_total", type_total()),
         ("rules_version", "integer"),
+        ("adjusts_invoice_id", type_text()),
+        ("action_id", type_text()),
+        ("acted_by", type_text()),
+        ("acted_at", type_timestamp()),
+        ("action_reason", type_text()),
     ]) }}
 {%- endmacro %}
 

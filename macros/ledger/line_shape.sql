@@ -61,14 +61,7 @@
     {%- endfor %}
 {%- endmacro %}
 
-{# The measures of a state of a line: zero where it is not there. #}
-{% macro stated_measures(stated) -%}
-    {%- for name in line_measures() %}
-    coalesce({{ stated }}.{{ name }}, 0) as {{ name }}{{ "," if not loop.last }}
-    {%- endfor %}
-{%- endmacro %}
-
-{# Those of the state before. #}
+{# The measures of the state before. #}
 {% macro measures_before(lines, partition, order) -%}
     {%- for name in line_measures() %}
     lag({{ lines }}.{{ name }}) over (
@@ -78,12 +71,12 @@
     {%- endfor %}
 {%- endmacro %}
 
-{# What they changed by; null where the line has none (a fee counts no units). #}
+{# What they changed by (`described` says which it has); null where the line has none (a fee counts no units). #}
 {% macro changed_measures(changed, described) -%}
     {%- for name, type in line_measure_types() %}
     cast(
         case
-            when {{ described }}.{{ name }} is not null
+            when {{ described }}.has_{{ name }}
                 then {{ changed }}.{{ name }} - {{ changed }}.{{ name }}_before
         end as {{ type }}
     ) as {{ name }}{{ "," if not loop.last }}
@@ -93,4 +86,50 @@
 {# The columns that lines and corrections have alike, by name. #}
 {% macro described_and_measured() -%}
     {{ return((line_descriptions() + line_measures()) | join(", ")) }}
+{%- endmacro %}
+
+{# Fees and their credits, which late usage does not rate again. #}
+{% macro fee_line_kinds() -%} ('recurring', 'one_time', 'credit') {%- endmacro %}
+
+{# Before every close: the state that a line had first. #}
+{% macro first_stated_at() -%} cast('1900-01-01' as {{ type_timestamp() }}) {%- endmacro %}
+
+{# The measures of a state, its totals with what is kept of a line for what was credited on it. #}
+{% macro kept_measures(lines) -%}
+    {%- for name in line_measures() %}
+    {{ lines }}.{{ name }}
+    {%- if name in ("rounded_total", "line_total") %} + {{ lines }}.kept_total {%- endif %}
+        as {{ name }}{{ "," if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{# Whether any measure is another than before. #}
+{% macro measures_differ(lines) -%}
+    {%- for name in line_measures() %}
+    {{ lines }}.{{ name }} <> {{ lines }}.{{ name }}_before {{- " or" if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{#
+    A line in a state of its period: described as it is rated last, whether it has each measure, and
+    its measures then: none once it is void, of a reissue as rated for it (fees of the opening
+    invoice as they stood).
+#}
+{% macro acted_line_shape(described, states, stated, opening_fees) -%}
+    {%- for name in line_descriptions() %}
+    {{ described }}.{{ name }},
+    {%- endfor %}
+    {%- for name in line_measures() %}
+    {{ described }}.{{ name }} is not null as has_{{ name }},
+    {%- endfor %}
+    {%- for name, type in line_measure_types() %}
+    cast(coalesce(
+        case {{ states }}.state_kind
+            when 'void' then 0
+            when 'reissue' then coalesce({{ stated }}.{{ name }}, {{ opening_fees }}.{{ name }})
+            else {{ stated }}.{{ name }}
+        end,
+        0
+    ) as {{ type }}) as {{ name }}{{ "," if not loop.last }}
+    {%- endfor %}
 {%- endmacro %}

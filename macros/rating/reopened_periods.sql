@@ -35,3 +35,11 @@
         ) + 1
     )
 {%- endmacro %}
+
+{# The number that a rated line's id says: subscription/number/charge/... #}
+{% macro number_of_rated_line(subscription_id, rated_line_id) -%}
+    cast(
+        split_part(substr({{ rated_line_id }}, length({{ subscription_id }}) + 2), '/', 1)
+        as {{ type_count() }}
+    )
+{%- endmacro %}

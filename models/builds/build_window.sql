@@ -21,6 +21,12 @@ built_days as (
 
 ),
 
+late_rows as (
+
+    {{ late_catalog_rows() }}
+
+),
+
 earlier_state as (
 
     {{ earlier_state() }}
@@ -94,7 +100,7 @@ stale_days as (
 
 ),
 
-days as (
+asked_days as (
 
     select
         coalesce(
@@ -114,6 +120,66 @@ days as (
             (select cast(max(seals.sealed_until) - interval '1 day' as date) from seals)
         ) as as_of_day
     from through
+
+),
+
+-- A close knows the catalogue as it was then. Where a row was recorded after it took effect, the
+-- run ends before that day, and closes what is due until then; the next run goes on from there.
+-- What was recorded before the first usage was landed was known from the beginning.
+stops as (
+
+    select min(cast(late_rows.recorded_at as date)) as stop_day
+    from late_rows
+    cross join asked_days
+    cross join seals
+    where
+        cast(cast(late_rows.recorded_at as date) as {{ type_timestamp() }}) > greatest(
+            coalesce(seals.sealed_until, cast('1900-01-01' as {{ type_timestamp() }})),
+            coalesce(
+                (select min(earlier_state.close_at) from earlier_state),
+                cast('1900-01-01' as {{ type_timestamp() }})
+            )
+        )
+        and cast(late_rows.recorded_at as date) <= asked_days.as_of_day
+        and cast(late_rows.recorded_at as date) > least(
+            (select min(landed_days.load_day) from landed_days),
+            (select min(built_days.load_day) from built_days)
+        )
+        -- Where nothing closes from then on, drafts may know it.
+        and cast(late_rows.recorded_at as date) < least(
+            cast('9999-12-31' as date),
+            {{ day_var('open_day') }},
+            (
+                select min(stale_days.load_day)
+                from stale_days
+                where
+                    stale_days.load_day not between asked_days.from_day and asked_days.through_day
+                    and stale_days.load_day <= asked_days.as_of_day
+            )
+        )
+
+),
+
+days as (
+
+    select
+        least(
+            asked_days.from_day,
+            coalesce(
+                cast(stops.stop_day - interval '1 day' as date), asked_days.through_day
+            )
+        ) as from_day,
+        least(
+            asked_days.through_day,
+            cast(stops.stop_day - interval '1 day' as date)
+        ) as through_day,
+        least(
+            asked_days.as_of_day,
+            cast(stops.stop_day - interval '1 day' as date)
+        ) as as_of_day,
+        stops.stop_day
+    from asked_days
+    cross join stops
 
 ),
 
@@ -165,6 +231,7 @@ window_row as (
         days.through_day,
         least(days.from_day, unread_days.load_day) as deliveries_from_day,
         days.as_of_day,
+        days.stop_day,
         cast(days.as_of_day as {{ type_timestamp() }}) + interval '1 day' as as_of_at,
         greatest(
             least(
@@ -216,5 +283,6 @@ select
     open_from,
     sealed_until,
     has_new_inputs,
-    inputs_hash
+    inputs_hash,
+    stop_day
 from window_row

@@ -32,7 +32,7 @@ line_sums as (
         sum(coalesce(event_count, 0)) as event_count,
         sum(
             case
-                when line_kind in ('recurring', 'one_time', 'credit') then line_total
+                when line_kind in {{ fee_line_kinds() }} then line_total
                 else 0
             end
         ) as fee_total,
@@ -42,6 +42,7 @@ line_sums as (
         sum(
             case when line_kind in ('true_up', 'overage') then line_total else 0 end
         ) as commitment_total,
+        sum(case when line_kind = 'credited' then line_total else 0 end) as credited_total,
         sum(discount_total) as discount_total
     from invoice_lines
     group by invoice_id
@@ -64,14 +65,17 @@ activities as (
         invoices.customer_id,
         cast(date_trunc('month', invoices.period_from) as date) as report_month,
         invoices.currency,
-        case when invoices.status = 'final' then 1 else 0 end as final_invoice_count,
-        case when invoices.status = 'final' then 0 else 1 end as draft_invoice_count,
+        case when invoices.status = 'final' and invoices.action_id is null then 1 else 0 end
+            as final_invoice_count,
+        case when invoices.status = 'draft' and invoices.action_id is null then 1 else 0 end
+            as draft_invoice_count,
         line_sums.line_count,
         line_sums.event_count as billed_event_count,
         0 as unbilled_event_count,
         line_sums.fee_total,
         line_sums.usage_total,
         line_sums.commitment_total,
+        line_sums.credited_total,
         line_sums.discount_total,
         case when invoices.status = 'final' then invoices.invoice_total else 0 end
             as final_total,
@@ -80,6 +84,8 @@ activities as (
     from invoices
     inner join line_sums
         on invoices.invoice_id = line_sums.invoice_id
+    -- A refund pays out what was taken off before: nothing is billed by it.
+    where invoices.document_kind <> 'refund'
 
     union all
 
@@ -96,6 +102,7 @@ activities as (
         0 as fee_total,
         0 as usage_total,
         0 as commitment_total,
+        0 as credited_total,
         0 as discount_total,
         0 as final_total,
         0 as draft_total
@@ -117,6 +124,7 @@ select
     cast(sum(fee_total) as {{ type_total() }}) as fee_total,
     cast(sum(usage_total) as {{ type_total() }}) as usage_total,
     cast(sum(commitment_total) as {{ type_total() }}) as commitment_total,
+    cast(sum(credited_total) as {{ type_total() }}) as credited_total,
     cast(sum(discount_total) as {{ type_total() }}) as discount_total,
     cast(sum(final_total) as {{ type_total() }}) as final_total,
     cast(sum(draft_total) as {{ type_total() }}) as draft_total

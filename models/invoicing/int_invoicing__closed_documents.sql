@@ -65,6 +65,11 @@ select
     documents.line_count,
     documents.invoice_total,
     documents.rules_version,
+    documents.adjusts_invoice_id,
+    documents.action_id,
+    documents.acted_by,
+    documents.acted_at,
+    documents.action_reason,
     {{ text_digest(
         "header_texts.header_text || chr(31) || 'lines=' || hashed_lines.line_hashes"
     ) }} as content_hash

@@ -1,4 +1,4 @@
-{{ config(post_hook=["{{ post_to_ledger() }}"]) }}
+{{ config(post_hook=["{{ stop_at_what_came_between() }}", "{{ post_to_ledger() }}"]) }}
 -- What the run closes goes into the ledger here, last of all and at once; see post_to_ledger.
 -- depends_on: {{ ref('int_invoicing__document_lines') }}
 -- depends_on: {{ ref('int_invoicing__closed_documents') }}
@@ -11,9 +11,12 @@
 -- depends_on: {{ ref('entitlement_usage') }}
 -- depends_on: {{ ref('usage_alerts') }}
 -- depends_on: {{ ref('int_rating__allowance_lots') }}
+-- depends_on: {{ ref('int_rating__line_routes') }}
+-- depends_on: {{ ref('int_rating__line_dimensions') }}
 -- depends_on: {{ ref('int_rating__unbilled_events') }}
 -- depends_on: {{ ref('int_metering__built_profiles') }}
 -- depends_on: {{ ref('rejected_events') }}
+-- depends_on: {{ ref('stg_raw__load_counts') }}
 with
 
 build_window as (

@@ -66,6 +66,30 @@ begun_dates as (
 
 ),
 
+-- So does a subscription that ended in mid-period, which became known when that had closed.
+ended_dates as (
+
+    select
+        periods.subscription_id,
+        periods.period_number,
+        greatest(
+            {{ local_date('lives.ends_at', 'zone_segments.offset_seconds') }},
+            periods.period_from_date
+        ) as end_date
+    from periods
+    inner join {{ ref('int_subscriptions__lives') }} as lives
+        on
+            periods.subscription_id = lives.subscription_id
+            and periods.period_from < lives.ends_at
+            and periods.period_to > lives.ends_at
+    inner join zone_segments
+        on
+            periods.time_zone = zone_segments.time_zone
+            and lives.ends_at >= zone_segments.utc_from
+            and lives.ends_at < zone_segments.utc_to
+
+),
+
 phase_spans as (
 
     select
@@ -94,6 +118,7 @@ phase_spans as (
                 partition by periods.subscription_id, periods.period_number
                 order by plan_phases.phase_number
             ),
+            ended_dates.end_date,
             periods.period_to_date
         ) as span_to_date
     from periods
@@ -107,6 +132,10 @@ phase_spans as (
             periods.subscription_id = begun_dates.subscription_id
             and periods.period_number = begun_dates.period_number
             and plan_phases.phase_number = begun_dates.phase_number
+    left join ended_dates
+        on
+            periods.subscription_id = ended_dates.subscription_id
+            and periods.period_number = ended_dates.period_number
 
 ),
 

@@ -15,6 +15,12 @@ plan_phases as (
 
 ),
 
+reissued_periods as (
+
+    select * from {{ ref('int_rating__reissued_periods') }}
+
+),
+
 pool_members as (
 
     select * from {{ ref('int_rating__pool_members') }}
@@ -114,6 +120,14 @@ first_closes as (
         min(cutoff_at) as first_close_at
     from late_usage
     group by subscription_id
+
+    union all
+
+    -- A reissue needs the periods that its own goes on from, and corrects none of them.
+    select distinct
+        subscription_id,
+        cast(null as {{ type_timestamp() }}) as first_close_at
+    from reissued_periods
 
 )
 

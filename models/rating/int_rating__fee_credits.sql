@@ -31,6 +31,13 @@ currencies as (
 
 ),
 
+reopened_subscriptions as (
+
+    select distinct subscription_id
+    from {{ ref('int_rating__reopened_periods') }}
+
+),
+
 unused as (
 
     select
@@ -76,7 +83,11 @@ multiplied as (
         unused.*,
         {{ exact_product('unused.quantity', 'unused.unit_price') }} as full_amount
     from unused
-    where unused.cutoff_at > {{ open_from() }}
+    left join reopened_subscriptions
+        on unused.subscription_id = reopened_subscriptions.subscription_id
+    where
+        unused.cutoff_at > {{ open_from() }}
+        or reopened_subscriptions.subscription_id is not null
 
 ),
 

@@ -63,6 +63,12 @@ changed_subscriptions as (
     from {{ ref('int_subscriptions__lives') }}
     where end_recorded_at is not null
 
+    union
+
+    -- What is rated again is compared with all that was billed.
+    select subscription_id
+    from {{ ref('int_rating__reopened_periods') }}
+
 ),
 
 open_fees as (

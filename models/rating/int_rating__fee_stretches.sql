@@ -194,6 +194,26 @@ changes as (
 
     union all
 
+    -- An end that became known when the fee's period had closed.
+    select
+        fees.subscription_id,
+        fees.term_id,
+        fees.charge_id,
+        fees.timing,
+        fees.every_cycles,
+        fees.fee_index,
+        lives.ends_at as changes_at,
+        'end' as reason,
+        lives.end_recorded_at as recorded_at
+    from fees
+    inner join lives
+        on
+            fees.subscription_id = lives.subscription_id
+            and fees.fee_from < lives.ends_at
+            and fees.fee_to > lives.ends_at
+
+    union all
+
     select
         subscription_id,
         term_id,

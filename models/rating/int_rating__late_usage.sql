@@ -6,8 +6,9 @@
     )
 }}
 
--- Closed periods of which usage, or a void, came in after their cutoff, and the close that corrects
--- them: the subscription's next invoice, or the first of the next month if that is far.
+-- Closed periods of which usage, a void, or a row of the catalogue came in after their cutoff, and
+-- the close that corrects them: the subscription's next invoice, or the first of the next month if
+-- that is far.
 with
 
 build_window as (
@@ -39,7 +40,105 @@ late_buckets as (
 
 ),
 
-late_periods as (
+late_rows as (
+
+    select late_catalog_rows.*
+    from (
+        {{ late_catalog_rows() }}
+    ) as late_catalog_rows
+    inner join build_window
+        on
+            late_catalog_rows.recorded_at < build_window.as_of_at
+            and late_catalog_rows.recorded_at >= build_window.open_from - interval '33 days'
+
+),
+
+lives as (
+
+    select * from {{ ref('int_subscriptions__lives') }}
+
+),
+
+plan_phases as (
+
+    select * from {{ ref('int_subscriptions__plan_phases') }}
+
+),
+
+-- Whose bill a late row may change: with a subscription all of its customer's, for usage that
+-- names none may go to another one now.
+changed_customers as (
+
+    select distinct
+        lives.customer_id,
+        late_rows.from_date,
+        late_rows.is_everywhere,
+        late_rows.recorded_at
+    from late_rows
+    inner join lives
+        on late_rows.subscription_id = lives.subscription_id
+
+    union
+
+    select distinct
+        lives.customer_id,
+        late_rows.from_date,
+        late_rows.is_everywhere,
+        late_rows.recorded_at
+    from late_rows
+    inner join plan_phases
+        on late_rows.plan_id = plan_phases.plan_id
+    inner join lives
+        on
+            plan_phases.subscription_id = lives.subscription_id
+            and coalesce(late_rows.customer_id, lives.customer_id) = lives.customer_id
+
+),
+
+-- A fee that was billed in advance stands on an earlier invoice than the period of its change.
+late_fees as (
+
+    select distinct
+        fee_periods.subscription_id,
+        fee_periods.customer_id,
+        fee_periods.invoice_number_in_subscription as period_number,
+        date_trunc('day', changed_customers.recorded_at) + interval '1 day' as known_at
+    from changed_customers
+    inner join {{ ref('int_subscriptions__fee_periods') }} as fee_periods
+        on
+            changed_customers.customer_id = fee_periods.customer_id
+            and changed_customers.recorded_at >= fee_periods.cutoff_at
+            and (
+                changed_customers.is_everywhere
+                or fee_periods.fee_to
+                > cast(changed_customers.from_date as {{ type_timestamp() }}) - interval '1 day'
+            )
+
+),
+
+known_periods as (
+
+    select * from late_fees
+
+    union
+
+    select distinct
+        periods.subscription_id,
+        periods.customer_id,
+        periods.period_number,
+        date_trunc('day', changed_customers.recorded_at) + interval '1 day' as known_at
+    from changed_customers
+    inner join periods
+        on
+            changed_customers.customer_id = periods.customer_id
+            and changed_customers.recorded_at >= periods.cutoff_at
+            and (
+                changed_customers.is_everywhere
+                or periods.period_to
+                > cast(changed_customers.from_date as {{ type_timestamp() }}) - interval '1 day'
+            )
+
+    union
 
     select distinct
         periods.subscription_id,
@@ -53,6 +152,25 @@ late_periods as (
             and late_buckets.bucket_from < periods.period_to
             and late_buckets.bucket_from > periods.period_from - interval '15 minutes'
             and late_buckets.load_day >= cast(periods.cutoff_at as date)
+
+),
+
+-- A plan may say for how long after their cutoff its periods are corrected.
+late_periods as (
+
+    select known_periods.*
+    from known_periods
+    inner join periods
+        on
+            known_periods.subscription_id = periods.subscription_id
+            -- The opening invoice (number 0) is the first period's.
+            and greatest(known_periods.period_number, 1) = periods.period_number
+    inner join {{ ref('stg_catalog__plans') }} as plans
+        on periods.plan_id = plans.plan_id
+    where
+        plans.correction_days is null
+        or known_periods.known_at
+        <= periods.cutoff_at + plans.correction_days * interval '1 day'
 
 ),
 

@@ -1,37 +1,24 @@
--- Fees of periods that are rated again, as they were billed: late usage moves none of them, but
--- discounts are spread over them and they count towards a commitment.
--- depends_on: {{ ref('build_window') }}
--- depends_on: {{ ref('stg_catalog__discounts') }}
--- depends_on: {{ ref('stg_catalog__commitments') }}
-{% set is_asked = has_rows(ref('stg_catalog__discounts'))
-    or has_rows(ref('stg_catalog__commitments')) %}
+-- Fees of periods that are rated again, as they come to with what is known now: a change of plan or
+-- quantity that was recorded late moves them, discounts are spread over them, and they count towards
+-- a commitment.
 with
 
 reopened_periods as (
 
     select * from {{ ref('int_rating__reopened_periods') }}
-    where {{ is_asked | lower }}
 
 ),
 
 rated_periods as (
 
     select * from {{ ref('int_rating__rated_periods') }}
-    where
-        {{ is_asked | lower }}
-        and chain_number > 0
+    where chain_number > 0
 
 ),
 
-fee_lines as (
+due_fees as (
 
-    select * from {{ ref('int_rating__fee_lines') }}
-
-),
-
-currencies as (
-
-    select * from {{ ref('currencies') }}
+    select * from {{ ref('int_rating__due_fees') }}
 
 ),
 
@@ -45,7 +32,7 @@ reopened_invoices as (
         cutoff_at
     from reopened_periods
 
-    union all
+    union
 
     select
         subscription_id,
@@ -54,65 +41,34 @@ reopened_invoices as (
     from rated_periods
     where own_period_number = 1
 
-),
-
-billed as (
-
-    select
-        subscription_id,
-        customer_id,
-        plan_id,
-        invoice_number_in_subscription,
-        period_number,
-        charge_id,
-        line_kind,
-        fee_from,
-        fee_to,
-        fee_from_date,
-        date_rank,
-        billed_units,
-        full_units,
-        proration,
-        price_row_id,
-        rounded_total,
-        currency,
-        cutoff_at as closed_at
-    from fee_lines
-
-    union all
-
-    {{ closed_fees() }}
-
 )
 
 select
-    billed.subscription_id,
-    billed.customer_id,
-    billed.plan_id,
+    due_fees.subscription_id,
+    due_fees.customer_id,
+    due_fees.plan_id,
     {{ reopened_number(
-        'billed.invoice_number_in_subscription', 'reopened_invoices.cutoff_at'
+        'due_fees.invoice_number_in_subscription', 'reopened_invoices.cutoff_at'
     ) }} as invoice_number_in_subscription,
-    {{ reopened_number('billed.period_number', 'reopened_invoices.cutoff_at') }}
+    {{ reopened_number('due_fees.period_number', 'reopened_invoices.cutoff_at') }}
         as period_number,
-    billed.charge_id,
-    billed.line_kind,
-    billed.fee_from,
-    billed.fee_to,
-    billed.fee_from_date,
-    billed.date_rank,
-    billed.billed_units,
-    billed.full_units,
-    billed.proration,
-    billed.price_row_id,
-    billed.rounded_total,
-    billed.currency,
-    currencies.exponent,
-    billed.closed_at,
+    due_fees.charge_id,
+    due_fees.line_kind,
+    due_fees.fee_from,
+    due_fees.fee_to,
+    due_fees.fee_from_date,
+    due_fees.date_rank,
+    due_fees.billed_units,
+    due_fees.full_units,
+    due_fees.proration,
+    due_fees.price_row_id,
+    due_fees.rounded_total,
+    due_fees.currency,
+    due_fees.exponent,
+    due_fees.cutoff_at as closed_at,
     reopened_invoices.cutoff_at
-from billed
+from due_fees
 inner join reopened_invoices
     on
-        billed.subscription_id = reopened_invoices.subscription_id
-        and billed.invoice_number_in_subscription = reopened_invoices.own_period_number
-inner join currencies
-    on billed.currency = currencies.currency
+        due_fees.subscription_id = reopened_invoices.subscription_id
+        and due_fees.invoice_number_in_subscription = reopened_invoices.own_period_number

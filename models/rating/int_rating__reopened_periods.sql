@@ -23,6 +23,12 @@ dependences as (
 
 ),
 
+reissued_periods as (
+
+    select * from {{ ref('int_rating__reissued_periods') }}
+
+),
+
 periods as (
 
     select * from {{ ref('int_subscriptions__periods') }}
@@ -95,16 +101,87 @@ reopened as (
         dependences.depending = 'all'
         or periods.period_number >= closes.first_number
 
+),
+
+-- For a reissue the others are rated that its period goes on from, and nothing of them is posted.
+rated_for as (
+
+    select
+        subscription_id,
+        period_number,
+        cutoff_at,
+        1 as correction_count
+    from reopened
+
+    union all
+
+    select
+        subscription_id,
+        period_number,
+        cutoff_at,
+        0 as correction_count
+    from reissued_periods
+    where period_number is not null
+
+    union all
+
+    select
+        reissued_periods.subscription_id,
+        periods.period_number,
+        reissued_periods.cutoff_at,
+        0 as correction_count
+    from reissued_periods
+    inner join dependences
+        on
+            reissued_periods.subscription_id = dependences.subscription_id
+            and dependences.depending = 'all'
+    inner join periods
+        on
+            reissued_periods.subscription_id = periods.subscription_id
+            and reissued_periods.cutoff_at > periods.cutoff_at
+
+),
+
+rated as (
+
+    select
+        subscription_id,
+        period_number,
+        cutoff_at,
+        max(correction_count) > 0 as is_corrected
+    from rated_for
+    group by
+        subscription_id,
+        period_number,
+        cutoff_at
+
+),
+
+-- The opening invoice has no period of its own.
+openings as (
+
+    select
+        subscription_id,
+        min(cutoff_at) as cutoff_at
+    from {{ ref('int_subscriptions__fee_periods') }}
+    where invoice_number_in_subscription = 0
+    group by subscription_id
+
 )
 
 select
-    reopened.subscription_id,
-    {{ reopened_number('reopened.period_number', 'reopened.cutoff_at') }} as period_number,
-    reopened.period_number as own_period_number,
-    periods.cutoff_at as closed_at,
-    reopened.cutoff_at
-from reopened
-inner join periods
+    rated.subscription_id,
+    {{ reopened_number('rated.period_number', 'rated.cutoff_at') }} as period_number,
+    rated.period_number as own_period_number,
+    coalesce(periods.cutoff_at, openings.cutoff_at) as closed_at,
+    rated.cutoff_at,
+    rated.is_corrected
+from rated
+left join periods
     on
-        reopened.subscription_id = periods.subscription_id
-        and reopened.period_number = periods.period_number
+        rated.subscription_id = periods.subscription_id
+        and rated.period_number = periods.period_number
+left join openings
+    on
+        rated.subscription_id = openings.subscription_id
+        and rated.period_number = 0

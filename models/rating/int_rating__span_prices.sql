@@ -34,7 +34,10 @@ candidates as (
         ) as recency
     from charge_spans
     inner join price_lists
-        on {{ binds('charge_spans', 'price_lists', 'closed_at') }}
+        on
+            {{ binds('charge_spans', 'price_lists', 'closed_at') }}
+            -- Each state of a period knows what was recorded by its close.
+            and price_lists.recorded_at < charge_spans.cutoff_at
 
 )
 

@@ -75,6 +75,21 @@ price_pairs as (
 
 ),
 
+reopened_periods as (
+
+    select distinct
+        subscription_id,
+        own_period_number
+    from {{ ref('int_rating__reopened_periods') }}
+
+),
+
+earlier_verdicts as (
+
+    {{ earlier_unbilled() }}
+
+),
+
 billed as (
 
     select distinct
@@ -297,11 +312,24 @@ reasoned as (
             when periods.period_from is null or periods.period_from >= {{ as_of_at() }} then null
             when prices_of_usage.price_row_count is null then 'no_charge'
             when prices_of_usage.out_of_range_count > 0 then 'out_of_range'
+            when
+                unbilled.load_day >= cast(periods.cutoff_at as date)
+                and unbilled.load_day
+                >= cast(periods.cutoff_at + plans.correction_days * interval '1 day' as date)
+                then 'too_late'
             -- A correction of its period bills it.
             when unbilled.load_day >= cast(periods.cutoff_at as date) then null
             else 'ambiguous_subscription'
         end as reason,
-        unbilled.outcome = 'metered' as is_metered
+        unbilled.outcome = 'metered' as is_metered,
+        -- What has closed and is not rated again was judged then.
+        coalesce(
+            periods.cutoff_at <= {{ open_from() }}
+            and unbilled.load_day < cast(periods.cutoff_at as date)
+            and reopened_periods.subscription_id is null,
+            false
+        ) as is_judged,
+        earlier_verdicts.reason as earlier_reason
     from unbilled
     left join customers
         on unbilled.customer_id = customers.customer_id
@@ -320,6 +348,16 @@ reasoned as (
             and billable_subscriptions.billable_count = 1
             and unbilled.occurred_at >= periods.period_from
             and unbilled.occurred_at < periods.period_to
+    left join {{ ref('stg_catalog__plans') }} as plans
+        on periods.plan_id = plans.plan_id
+    left join reopened_periods
+        on
+            periods.subscription_id = reopened_periods.subscription_id
+            and periods.period_number = reopened_periods.own_period_number
+    left join earlier_verdicts
+        on
+            unbilled.load_id = earlier_verdicts.load_id
+            and unbilled.line_number = earlier_verdicts.line_number
     left join prices_of_usage
         on
             unbilled.load_id = prices_of_usage.load_id
@@ -333,12 +371,16 @@ ranked as (
 
     select
         reasoned.*,
+        max(case when reasoned.is_judged then 1 else 0 end) over (
+            partition by reasoned.load_id, reasoned.line_number
+        ) as judged_count,
         row_number() over (
             partition by reasoned.load_id, reasoned.line_number
             order by
                 case when reasoned.is_metered then 0 else 1 end,
                 case reasoned.reason
                     when 'out_of_range' then 0
+                    when 'too_late' then 1
                     when 'ambiguous_subscription' then 2
                     when 'no_charge' then 3
                     when 'paused' then 4
@@ -365,8 +407,8 @@ select
     occurred_at,
     subscription_id,
     subscription_item_id,
-    reason
+    case when judged_count > 0 then earlier_reason else reason end as reason
 from ranked
 where
     nearness = 1
-    and reason is not null
+    and case when judged_count > 0 then earlier_reason else reason end is not null

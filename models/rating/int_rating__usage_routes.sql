@@ -3,9 +3,30 @@
 -- life of every other one that could is cut out.
 with
 
+limited_periods as (
+
+    select
+        periods.subscription_id,
+        periods.period_number,
+        periods.cutoff_at + plans.correction_days * interval '1 day' as late_until
+    from {{ ref('int_subscriptions__periods') }} as periods
+    inner join {{ ref('stg_catalog__plans') }} as plans
+        on periods.plan_id = plans.plan_id
+    where plans.correction_days is not null
+
+),
+
+-- A state of a period takes the usage known at its close, unless its plan has had enough by then.
 slices as (
 
-    select * from {{ ref('int_rating__slices') }}
+    select
+        slices.*,
+        least(slices.cutoff_at, limited_periods.late_until) as usage_until
+    from {{ ref('int_rating__slices') }} as slices
+    left join limited_periods
+        on
+            slices.subscription_id = limited_periods.subscription_id
+            and {{ own_number('slices.period_number') }} = limited_periods.period_number
 
 ),
 
@@ -22,7 +43,7 @@ claims as (
     select
         slices.*,
         '' as item_ref,
-        least(slices.cutoff_at, {{ as_of_at() }}) as known_until
+        least(slices.usage_until, {{ as_of_at() }}) as known_until
     from slices
 
     union all
@@ -30,7 +51,7 @@ claims as (
     select
         slices.*,
         slices.charge_id as item_ref,
-        least(slices.cutoff_at, {{ as_of_at() }}) as known_until
+        least(slices.usage_until, {{ as_of_at() }}) as known_until
     from slices
 
 ),
@@ -192,5 +213,5 @@ select
     slice_from,
     until_at,
     cutoff_at,
-    cast(cutoff_at as date) as cutoff_date
+    cast(usage_until as date) as cutoff_date
 from routes

@@ -31,6 +31,10 @@ credit_lines as (
 
     select * from {{ ref('int_rating__credit_lines') }}
 
+    union all
+
+    select * from {{ ref('int_rating__reopened_credits') }}
+
 ),
 
 commitment_lines as (

@@ -8,6 +8,16 @@
 
 with
 
+credit_lines as (
+
+    select * from {{ ref('int_rating__credit_lines') }}
+
+    union all
+
+    select * from {{ ref('int_rating__reopened_credits') }}
+
+),
+
 twos as (
 
     select {{ whole_numbers(1, 2) }} as step_number
@@ -188,7 +198,7 @@ line_steps as (
         ) as amount,
         credit_lines.currency,
         credit_lines.cutoff_at
-    from {{ ref('int_rating__credit_lines') }} as credit_lines
+    from credit_lines
     cross join twos
 
     union all

@@ -12,6 +12,12 @@ terms as (
 
 ),
 
+lives as (
+
+    select * from {{ ref('int_subscriptions__lives') }}
+
+),
+
 zone_segments as (
 
     select * from {{ ref('int_subscriptions__zone_segments') }}
@@ -100,11 +106,21 @@ select
 from cycles
 inner join terms
     on cycles.term_id = terms.term_id
+inner join lives
+    on cycles.subscription_id = lives.subscription_id
 inner join plan_phases
     on
         cycles.subscription_id = plan_phases.subscription_id
         and cycles.period_from >= plan_phases.phase_from
-        and (plan_phases.phase_to is null or cycles.period_from < plan_phases.phase_to)
+        and (
+            plan_phases.phase_to is null
+            or cycles.period_from < plan_phases.phase_to
+            -- Past an end that became known later; no plan follows then.
+            or (
+                plan_phases.phase_to = lives.ends_at
+                and cycles.period_from >= lives.ends_at
+            )
+        )
 inner join plans
     on plan_phases.plan_id = plans.plan_id
 left join pooled_plans

@@ -166,11 +166,12 @@ placed as (
         on grouped.subscription_id = lives.subscription_id
     inner join terms
         on grouped.term_id = terms.term_id
-    inner join billed_cycles as first_cycles
+    -- Each is there; inner joins are planned as all pairs of a subscription's periods.
+    left join billed_cycles as first_cycles
         on
             grouped.subscription_id = first_cycles.subscription_id
             and grouped.first_period_number = first_cycles.period_number
-    inner join billed_cycles as last_cycles
+    left join billed_cycles as last_cycles
         on
             grouped.subscription_id = last_cycles.subscription_id
             and grouped.last_period_number = last_cycles.period_number

@@ -30,7 +30,7 @@ invoice_lines as (
     from {{ ref('invoice_lines') }}
     where
         cutoff_at > {{ sealed_until() }}
-        and adjusts_rated_line_id is null
+        and adjusts_invoice_id is null
 
 ),
 

@@ -1,6 +1,7 @@
 {{ config(group="subscriptions") }}
 -- Each period starts where the one before ended, the first at the start, and has some time in it;
--- the last one ends where the subscription does, or past the horizon. So it is in each term: its
+-- the last one ends where the subscription does (or its last period that had closed before the end
+-- became known), or past the horizon. So it is in each term: its
 -- first period starts with it, its last one ends with it. Returns what does not.
 with
 
@@ -91,5 +92,5 @@ where
     or (
         followed.later_term_number is null
         and followed.period_to < {{ as_of_at() }} + interval '2 days'
-        and followed.period_to is distinct from lives.ends_at
+        and followed.period_to is distinct from terms.ends_at
     )

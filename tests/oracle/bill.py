@@ -1,14 +1,18 @@
 """A bill as a pure function of raw events, catalogue and day (section 1, principle 1)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 
+from .actions import ordered
 from .allowances import cover
-from .catalog import Catalog, Rows, Subscription, read_catalog
-from .corrections import correct_customer
+from .balances import Owner, settle
+from .catalog import Action, Catalog, Rows, Subscription, read_catalog
+from .corrections import Outcomes, correct_customer
 from .invoices import Invoice, Line, invoice_subscription, number_invoices
+from .knowledge import LateRow, knowledge_stops, late_rows
 from .metering import Usage, meter
-from .periods import Period, list_periods
+from .periods import Period, corrected_until, list_periods
 from .rating import (
     PeriodUsage,
     choose_row,
@@ -23,6 +27,7 @@ Place = tuple[str, int]
 #: The reason of an event that several profiles took is the one that came closest to a bill.
 RATING_REASONS = (
     "out_of_range",
+    "too_late",
     "ambiguous_subscription",
     "no_charge",
     "paused",
@@ -45,6 +50,10 @@ class Bill:
     unbilled: list[tuple[str, int, str]]
     invoices: list[Invoice]
     lines: list[Line]
+    #: Why each action was refused that was.
+    refused: dict[str, str]
+    #: By customer, billing entity and currency.
+    balances: dict[Owner, Fraction]
 
 
 @dataclass
@@ -53,6 +62,92 @@ class RatedSubscription:
 
     periods: list[Period]
     rated: dict[int, PeriodUsage]
+
+
+@dataclass
+class Account:
+    """What a customer has been billed so far: documents by subscription, and places of events by
+    the subscription and number of the period that billed them, or could not.
+    """
+
+    documents: dict[str, list[Invoice]] = field(default_factory=dict)
+    billed: dict[tuple[str, int], set[Place]] = field(default_factory=dict)
+    out_of_range: dict[tuple[str, int], set[Place]] = field(default_factory=dict)
+    subscriptions: dict[str, RatedSubscription] = field(default_factory=dict)
+
+    def rated(self, name: str, number: int, found: PeriodUsage) -> None:
+        self.billed[name, number] = found.billed
+        self.out_of_range[name, number] = found.out_of_range
+
+
+def actions_by_subscription(
+    catalog: Catalog, orders: dict[str, int]
+) -> dict[str, list[tuple[int, Action]]]:
+    """What is done to the invoices of each subscription, in order, each with its place."""
+    found: dict[str, list[tuple[int, Action]]] = {}
+    for action in ordered(catalog.actions):
+        name = (action.invoice_id or action.line_id).rpartition("@")[0]
+        found.setdefault(name, []).append((orders[action.action_id], action))
+    return found
+
+
+def bill_customer(
+    catalog: Catalog,
+    owned: list[Subscription],
+    usages: list[Usage],
+    late: list[LateRow],
+    account: Account,
+    since: datetime,
+    as_of_at: datetime,
+    outcomes: Outcomes,
+) -> None:
+    """Close what is due after `since`, by the catalogue as known at `as_of_at`, and draft the rest.
+
+    What has closed by `since` stands in the account, and is corrected by what closes now.
+    """
+    account.subscriptions = rate_customer(catalog, owned, usages, as_of_at)
+    own: dict[str, list[Invoice]] = {}
+    closed = {
+        (name, period.number)
+        for name, rated in account.subscriptions.items()
+        for period in rated.periods
+        if period.cutoff_at <= since
+    }
+    # What was a draft then is rated anew, or is no period any more.
+    for found in (account.billed, account.out_of_range):
+        for key in found.keys() - closed:
+            del found[key]
+    for one in owned:
+        name = one.subscription_id
+        rated = account.subscriptions[name]
+        for period in rated.periods:
+            if period.cutoff_at > since and period.number in rated.rated:
+                account.rated(name, period.number, rated.rated[period.number])
+        posted = [each for each in account.documents.get(name, []) if each.cutoff <= since]
+        own[name] = posted + [
+            each
+            for each in invoice_subscription(catalog, one, rated.rated, as_of_at)
+            if each.cutoff > since
+        ]
+    again: dict[datetime, dict[str, RatedSubscription]] = {}
+
+    def restate(restated_at: datetime) -> dict[str, list[Invoice]]:
+        found = rate_customer(catalog, owned, usages, as_of_at, restated_at)
+        again[restated_at] = found
+        return {
+            one.subscription_id: invoice_subscription(
+                catalog, one, found[one.subscription_id].rated, as_of_at
+            )
+            for one in owned
+        }
+
+    restated = correct_customer(
+        catalog, owned, usages, late, own, restate, since, as_of_at, outcomes
+    )
+    for restated_at, name, number in sorted(restated):
+        if number:
+            account.rated(name, number, again[restated_at][name].rated[number])
+    account.documents = own
 
 
 def rate_customer(
@@ -116,6 +211,10 @@ def reason_of(
         )
         if part is None or choose_row(part.rows, usage) is None:
             reasons.add("no_charge")
+        elif event.loaded_at >= max(
+            period.cutoff_at, corrected_until(catalog, period)
+        ) and place_of(usage) not in (found.out_of_range | out_of_range):
+            reasons.add("too_late")
         elif event.loaded_at >= period.cutoff_at and place_of(usage) not in out_of_range:
             # A correction of its period bills it.
             return set()
@@ -146,44 +245,35 @@ def bill(catalog_rows: Rows, raw_rows: list[dict], as_of_day: date) -> Bill:
     billed: set[Place] = set()
     out_of_range: set[Place] = set()
     invoices: list[Invoice] = []
-    for customer_id, owned in catalog.by_customer.items():
+    landed = [row["loaded_at"].date() for row in raw_rows if row["loaded_at"] < as_of_at]
+    stops = [
+        *knowledge_stops(catalog_rows, min(landed, default=None), as_of_at),
+        as_of_at,
+    ]
+    catalogs = {stop: read_catalog(catalog_rows, stop) for stop in stops[:-1]} | {as_of_at: catalog}
+    outcomes = Outcomes()
+    orders = {one.action_id: order for order, one in enumerate(ordered(catalog.actions), start=1)}
+    for customer_id in catalog.by_customer:
         usages = by_customer.get(customer_id, [])
-        subscriptions |= rate_customer(catalog, owned, usages, as_of_at)
-        for subscription in owned:
-            rated = subscriptions[subscription.subscription_id].rated
-            for found in rated.values():
-                billed |= found.billed
-        own = {
-            one.subscription_id: invoice_subscription(
-                catalog, one, subscriptions[one.subscription_id].rated, as_of_at
-            )
-            for one in owned
-        }
-
-        again: dict[datetime, dict[str, RatedSubscription]] = {}
-
-        def restate(
-            restated_at: datetime,
-            owned: list[Subscription] = owned,
-            usages: list[Usage] = usages,
-            again: dict[datetime, dict[str, RatedSubscription]] = again,
-        ) -> dict[str, list[Invoice]]:
-            found = rate_customer(catalog, owned, usages, as_of_at, restated_at)
-            again[restated_at] = found
-            return {
-                one.subscription_id: invoice_subscription(
-                    catalog, one, found[one.subscription_id].rated, as_of_at
-                )
-                for one in owned
-            }
-
-        restated = correct_customer(catalog, owned, usages, own, restate, as_of_at)
-        for restated_at, name, number in restated:
-            found = again[restated_at][name].rated[number]
-            billed |= found.billed
-            out_of_range |= found.out_of_range
-        for documents in own.values():
+        account = Account()
+        late = late_rows(catalog, catalog_rows, customer_id, as_of_at)
+        since = datetime.min
+        days = {one.recorded_at.date() for one in late}
+        for stop in stops:
+            if stop != as_of_at and stop.date() not in days:
+                continue
+            known = catalogs[stop].by_customer.get(customer_id, [])
+            if known:
+                recent = [one for one in late if one.recorded_at < stop]
+                outcomes.actions = actions_by_subscription(catalogs[stop], orders)
+                bill_customer(catalogs[stop], known, usages, recent, account, since, stop, outcomes)
+            since = stop
+        subscriptions |= account.subscriptions
+        billed |= set().union(*account.billed.values())
+        out_of_range |= set().union(*account.out_of_range.values())
+        for documents in account.documents.values():
             invoices += documents
+    balances, unpaid = settle(invoices, outcomes.refunds)
     number_invoices(invoices)
     unbilled = []
     for event, usages, reason in metered:
@@ -206,4 +296,6 @@ def bill(catalog_rows: Rows, raw_rows: list[dict], as_of_day: date) -> Bill:
         unbilled=sorted(unbilled),
         invoices=invoices,
         lines=[line for invoice in invoices for line in invoice.lines],
+        refused=outcomes.refused | dict.fromkeys(unpaid, "over_balance"),
+        balances=balances,
     )

@@ -48,6 +48,8 @@ class Plan:
     recorded_at: datetime
     product_id: str = ""
     trial_days: int = 0
+    #: For how many days after its cutoff a period is corrected; None without end.
+    correction_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -229,6 +231,18 @@ class Discount:
     recorded_at: datetime
 
 
+@dataclass(frozen=True)
+class Action:
+    """What somebody does to a closed invoice, or to a line of one."""
+
+    action_id: str
+    action: str
+    invoice_id: str
+    line_id: str
+    amount: Fraction
+    recorded_at: datetime
+
+
 @dataclass
 class Catalog:
     customers: dict[str, list[CustomerState]] = field(default_factory=dict)
@@ -243,6 +257,7 @@ class Catalog:
     allowances: dict[str, list[Allowance]] = field(default_factory=dict)
     commitments: list[Commitment] = field(default_factory=list)
     discounts: list[Discount] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
     #: Worked out once a subscription: changes.life_of keeps them here.
     lives: dict[str, object] = field(default_factory=dict)
 
@@ -440,6 +455,7 @@ def read_catalog(rows: Rows, as_of_at: datetime) -> Catalog:
             recorded_at=recorded(row),
             product_id=row["product_id"],
             trial_days=int(row["trial_days"] or 0),
+            correction_days=int(row["correction_days"]) if row["correction_days"] else None,
         )
     for row in known.get("charges", []):
         charge = Charge(
@@ -541,4 +557,7 @@ def read_catalog(rows: Rows, as_of_at: datetime) -> Catalog:
         catalog.allowances.setdefault(row["plan_id"], []).append(read_allowance(row))
     catalog.commitments = [read_commitment(row) for row in known.get("commitments", [])]
     catalog.discounts = [read_discount(row) for row in known.get("discounts", [])]
+    for row in known.get("invoice_actions", []):
+        columns = (row["action_id"], row["action"], row["invoice_id"], row["line_id"])
+        catalog.actions.append(Action(*columns, number(row["amount"]), recorded(row)))
     return catalog

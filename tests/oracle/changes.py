@@ -4,12 +4,20 @@ A *phase* is a stretch on one plan with one pin. A *term* is a stretch on one gr
 plan with another cycle, alignment or anchor begins a new one (section 3, *Time*, *Plans*).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 from .catalog import Catalog, Change, Migration, Plan, Subscription, customer_instant, state_at
-from .clock import EPOCH, first_instant, local_date
+from .clock import (
+    EPOCH,
+    add_cycles,
+    cycles_before,
+    first_instant,
+    local_date,
+    midnight_after,
+    midnight_at_or_after,
+)
 
 CALENDAR_ANCHOR = date(1970, 1, 1)
 CALENDAR_WEEK_ANCHOR = date(1970, 1, 5)
@@ -163,6 +171,9 @@ def live(catalog: Catalog, subscription: Subscription) -> Life:
             moves.append((at, 1, one.from_plan_id.encode(), one))
     moves.sort(key=lambda move: move[:3])
     phases, terms = walk_plans(catalog, subscription, zone_name, moves, (ends_at, ended_at))
+    if ends_at is not None:
+        earlier = earlier_end(subscription, changes, ends_at, ended_at)
+        terms[-1] = leave_closed(catalog, subscription, states, phases, terms[-1], earlier)
     for phase in phases[1:]:
         recorded.setdefault(phase.begin, []).append(phase.recorded_at)
     quantities: dict[str, list[tuple[datetime, Fraction]]] = {}
@@ -190,6 +201,54 @@ def live(catalog: Catalog, subscription: Subscription) -> Life:
         recorded=recorded,
         seats_recorded=seats_recorded,
     )
+
+
+def earlier_end(
+    subscription: Subscription, changes: list[Change], ends_at: datetime, ended_at: datetime
+) -> tuple[datetime, datetime] | None:
+    """The end that the subscription had before its own became known, and when that did."""
+    ends = [(one.changes_at, one.recorded_at) for one in changes if one.kind == "end"]
+    if subscription.ends_at is not None:
+        ends.append((subscription.ends_at, subscription.recorded_at))
+    return min((one for one in ends if one[0] > ends_at and one[1] < ended_at), default=None)
+
+
+def leave_closed(
+    catalog: Catalog,
+    subscription: Subscription,
+    states: list,
+    phases: list[Phase],
+    term: Term,
+    earlier: tuple[datetime, datetime] | None,
+) -> Term:
+    """The term past its end to the last boundary whose cutoff had passed when that became known.
+
+    A boundary or cutoff that has passed does not move: periods that closed are rated again, not
+    cut (*Time*, *Closing*).
+    """
+    plan = catalog.plans[phases[-1].plan_id]
+    zone_name = state_at(states, term.end).time_zone
+    known = max(
+        subscription.recorded_at, plan.recorded_at, min(state.recorded_at for state in states)
+    )
+    count = cycles_before(term.anchor, term.cycle, local_date(term.end, zone_name))
+    passed = None
+    while True:
+        boundary = first_instant(add_cycles(term.anchor, term.cycle, count), zone_name)
+        is_over = earlier is not None and boundary >= earlier[0]
+        if is_over:
+            boundary, known = earlier[0], max(known, earlier[1])
+        closing = midnight_at_or_after(boundary + timedelta(days=plan.grace_days))
+        if known >= closing:
+            closing = midnight_after(known)
+        if boundary > term.end and closing > term.ended_at:
+            break
+        if boundary > term.end:
+            passed = boundary
+        if is_over:
+            break
+        count += 1
+    return term if passed is None else replace(term, end=passed, ended_at=EPOCH)
 
 
 def end_of_life(

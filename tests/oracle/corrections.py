@@ -1,17 +1,20 @@
-"""What late usage changes of closed periods, and on which document (*Closing*, Adjustments)."""
+"""What late usage and late rows change of closed periods, on which document (*Adjustments*)."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
+from .actions import MARKED, Desk, Target, close_of_action
 from .amounts import fixed
-from .catalog import Catalog, Subscription
+from .catalog import Action, Catalog, Subscription
 from .changes import life_of
 from .clock import add_cycles
 from .invoices import TOTAL_DIGITS, Invoice, Line
+from .knowledge import LateRow
 from .metering import Usage
-from .periods import Period, list_periods
+from .periods import Period, corrected_until, cutoff, list_fee_periods, list_periods
+from .periods import known_at as known_at_first
 
 MONTH = ("month", 1)
 DAY = timedelta(days=1)
@@ -22,6 +25,18 @@ MEASURES = ("quantity", "rated_quantity", "event_count", "amount", "discount_tot
 Key = tuple[int, str]
 #: All invoices of some subscriptions, as if closed periods were known at an instant.
 Restate = Callable[[datetime], dict[str, list[Invoice]]]
+
+
+@dataclass
+class Outcomes:
+    """What came of actions so far: what was done by subscription, why each was refused that was,
+    and the refunds, which wait for the balance. `actions` are those known, by subscription.
+    """
+
+    actions: dict[str, list[tuple[int, Action]]] = field(default_factory=dict)
+    desks: dict[str, Desk] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    refunds: list[tuple[Action, Invoice]] = field(default_factory=list)
 
 
 def midnight_after(instant: datetime) -> datetime:
@@ -105,7 +120,7 @@ def dependents(catalog: Catalog, subscription: Subscription) -> str:
 
 def line_key(subscription_id: str, number: int, line: Line) -> Key:
     """What makes it the same line in every state of its period; text, for it is ordered by it."""
-    if line.kind in FEES:
+    if line.kind in (*FEES, "credit"):
         detail = "/" + (line.from_date.isoformat() if line.from_date else "")
     else:
         detail = f"/{line.dimension_values}" if line.dimension_values else ""
@@ -122,15 +137,86 @@ def measures_of(line: Line) -> dict[str, Fraction | None]:
 
 
 def lines_of(invoices: list[Invoice], numbers: set[int]) -> dict[Key, Line]:
-    """Their own lines of documents by key; a credit of a fee stands as it was posted."""
+    """Their own lines of documents by key."""
     found = {}
     for invoice in invoices:
         if invoice.cycle in numbers:
             for line in invoice.lines:
-                if line.kind != "credit" and not line.adjusts:
+                if not line.adjusts:
                     key = line_key(invoice.subscription_id, invoice.cycle, line)
                     found[key] = line
     return found
+
+
+def late_catalog_facts(
+    periods: list[Period], late: list[LateRow], as_of_at: datetime
+) -> set[tuple[int, datetime]]:
+    """(period, when it was known) of rows that came in after the cutoff of a period they touch."""
+    return {
+        (period.number, midnight_after(row.recorded_at))
+        for row in late
+        for period in periods
+        if midnight_after(row.recorded_at) <= as_of_at
+        and period.cutoff_at <= row.recorded_at
+        # A fee in advance stands on the invoice of the period that ends where it begins.
+        and (row.holds_from is None or period.period_to >= row.holds_from)
+    }
+
+
+def late_fee_facts(
+    catalog: Catalog,
+    subscription: Subscription,
+    periods: list[Period],
+    late: list[LateRow],
+    as_of_at: datetime,
+) -> set[tuple[int, datetime]]:
+    """(invoice, when it was known) of rows that came in after a fee of theirs was billed ahead."""
+    life = life_of(catalog, subscription)
+    charges = {
+        (charge.charge_id, charge.every_cycles): charge
+        for phase in life.phases
+        for charge in catalog.charges.get(phase.plan_id, [])
+        if charge.charge_type == "recurring" and charge.timing == "advance"
+    }
+    opening = cutoff(subscription.starts_at, known_at_first(catalog, subscription))
+    facts = set()
+    for term in life.terms:
+        own = [period for period in periods if period.term is term]
+        for charge in charges.values():
+            for fee in list_fee_periods(catalog, subscription, charge, own) if own else []:
+                number = fee.invoice_index
+                closed_at = periods[number - 1].cutoff_at if number else opening
+                facts |= {
+                    (number, midnight_after(row.recorded_at))
+                    for row in late
+                    if midnight_after(row.recorded_at) <= as_of_at
+                    and closed_at <= row.recorded_at
+                    and (row.holds_from is None or fee.fee_to > row.holds_from)
+                }
+    return facts
+
+
+def corrected_so_far(
+    name: str, periods: list[Period], documents: list[Invoice]
+) -> tuple[dict[Key, dict[str, Fraction | None]], dict[Key, Line]]:
+    """What has been posted of each line in earlier closes, corrections included."""
+    numbers = {f"{name}@{one.to_date.isoformat()}": one.number for one in periods}
+    numbers |= {f"{name}@{one.from_date.isoformat()}": 0 for one in periods[:1]}
+    numbers |= {one.invoice_id: one.cycle for one in documents if one.cycle is not None}
+    posted: dict[Key, dict[str, Fraction | None]] = {}
+    described: dict[Key, Line] = {}
+    for document in sorted(documents, key=lambda one: one.cutoff):
+        for line in document.lines:
+            if line.kind in MARKED:
+                continue
+            number = numbers[line.adjusts] if line.adjusts else document.cycle
+            key = line_key(name, number, line)
+            sums = posted.setdefault(key, dict.fromkeys(MEASURES))
+            for measure, value in measures_of(line).items():
+                if value is not None:
+                    sums[measure] = (sums[measure] or Fraction(0)) + value
+            described[key] = line
+    return posted, described
 
 
 def difference(line: Line, now: dict, before: dict) -> dict:
@@ -153,18 +239,32 @@ def correct_customer(
     catalog: Catalog,
     owned: list[Subscription],
     usages: list[Usage],
+    late_rows: list[LateRow],
     invoices: dict[str, list[Invoice]],
     restate: Restate,
+    since: datetime,
     as_of_at: datetime,
+    outcomes: Outcomes,
 ) -> set[tuple[datetime, str, int]]:
-    """Put onto the documents of a customer's subscriptions what late usage changes.
+    """Put onto the documents of a customer's subscriptions what late usage, late rows and actions
+    change.
 
-    At each close that corrects, every affected period is rated on all that is known then; what
-    differs from what has been posted so far is posted. Returns the closes, subscriptions and
-    periods that were rated again.
+    At each close after `since` that corrects, every affected period is rated on all that is known
+    then; what differs from what has been posted so far is posted. Actions come after it, in their
+    order. Returns the closes, subscriptions and periods that were rated again.
     """
-    periods = {one.subscription_id: list_periods(catalog, one, as_of_at) for one in owned}
-    facts = {name: late_facts(own, usages, as_of_at) for name, own in periods.items()}
+    named = {one.subscription_id: one for one in owned}
+    periods = {name: list_periods(catalog, one, as_of_at) for name, one in named.items()}
+    facts = {
+        name: {
+            (number, known_at)
+            for number, known_at in late_facts(own, usages, as_of_at)
+            | late_catalog_facts(own, late_rows, as_of_at)
+            | late_fee_facts(catalog, named[name], own, late_rows, as_of_at)
+            if known_at <= corrected_until(catalog, own[max(number, 1) - 1])
+        }
+        for name, own in periods.items()
+    }
     closes = {
         name: {close_of(periods[name], known_at) for _, known_at in own}
         for name, own in facts.items()
@@ -178,25 +278,31 @@ def correct_customer(
     for subscription in owned:
         name = subscription.subscription_id
         depending = dependents(catalog, subscription)
-        posted: dict[Key, dict[str, Fraction | None]] = {}
-        described: dict[Key, Line] = {}
+        closed_before = [one for one in invoices[name] if one.cutoff <= since]
+        posted, described = corrected_so_far(name, periods[name], closed_before)
         taken: set[tuple[int, datetime]] = set()
+        desk = outcomes.desks.setdefault(name, Desk(name))
         own_closes = closes[name]
         if depending == "all" and own_closes:
             # What earlier periods come to as known by now is what the next ones go on from.
             first_close = min(own_closes)
             coming = {one.cutoff_at for one in periods[name] if one.cutoff_at >= first_close}
             own_closes = own_closes | coming
+        waiting = [one for one in outcomes.actions.get(name, []) if close_of_action(one[1]) > since]
+        states = (invoices[name], stated, restate, posted, described)
         for close in sorted(own_closes):
-            if close not in stated:
-                stated[close] = restate(close)
             own = {fact for fact in facts[name] if fact[1] <= close} - taken
             taken |= own
+            if close <= since:
+                continue
+            restated |= act(desk, waiting, close, *states, outcomes, as_of_at)
+            if close not in stated:
+                stated[close] = restate(close)
             late = {number for number, _ in own}
             closed = {one.number for one in periods[name] if one.cutoff_at < close}
             first = min(late, default=1)
             if depending == "all":
-                late = closed
+                late = closed | (late & {0})
             elif depending == "later":
                 late |= {number for number in closed if number >= first}
             if depending == "all":
@@ -205,6 +311,7 @@ def correct_customer(
             if not late:
                 continue
             restated |= {(close, name, number) for number in late}
+            late = {number for number in late if not is_void(desk, invoices[name], number)}
             for key, line in lines_of(invoices[name], late).items():
                 if key not in posted:
                     posted[key] = measures_of(line)
@@ -213,7 +320,11 @@ def correct_customer(
             added = []
             for key in sorted(found.keys() | {one for one in posted if one[0] in late}):
                 line = found.get(key) or described[key]
+                # What was given back stays: a credit is made new, or taken back whole.
+                if line.kind == "credit" and key in found and key in posted:
+                    continue
                 now = measures_of(found[key]) if key in found else {}
+                now = kept(now, desk, invoices[name], key)
                 before = posted.get(key, {})
                 if (now.get("line_total") or 0) == (before.get("line_total") or 0):
                     continue
@@ -221,7 +332,152 @@ def correct_customer(
                 added.append((key, replace(line, **difference(line, now, before))))
                 posted[key] = now
             post(subscription, periods[name], invoices[name], close, added, as_of_at)
+        restated |= act(desk, waiting, datetime.max, *states, outcomes, as_of_at)
     return restated
+
+
+def act(
+    desk: Desk,
+    waiting: list[tuple[int, Action]],
+    until: datetime,
+    invoices: list[Invoice],
+    stated: dict[datetime, dict[str, list[Invoice]]],
+    restate: Restate,
+    posted: dict[Key, dict[str, Fraction | None]],
+    described: dict[Key, Line],
+    outcomes: Outcomes,
+    as_of_at: datetime,
+) -> set[tuple[datetime, str, int]]:
+    """Do what closes before a close; of one midnight, actions come after it."""
+    restated = set()
+    while waiting and close_of_action(waiting[0][1]) < until:
+        order, action = waiting.pop(0)
+        close = close_of_action(action)
+        if action.action == "reissue" and close not in stated:
+            stated[close] = restate(close)
+        restated |= perform(
+            desk, action, order, invoices, stated, posted, described, outcomes, as_of_at
+        )
+    return restated
+
+
+def is_void(desk: Desk, invoices: list[Invoice], number: int) -> bool:
+    return any(one.cycle == number and one.invoice_id in desk.voided for one in invoices)
+
+
+def kept(now: dict, desk: Desk, invoices: list[Invoice], key: Key) -> dict:
+    """What a line comes to, never less than what was credited on it."""
+    own = (one for one in invoices if one.cycle == key[0])
+    line_id = next(
+        (
+            line.line_id
+            for one in own
+            for line in one.lines
+            if not line.adjusts and line_key(one.subscription_id, key[0], line) == key
+        ),
+        "",
+    )
+    credited = desk.credited.get(line_id, Fraction(0))
+    if credited == 0:
+        return now
+    return now | {"line_total": max(now.get("line_total") or Fraction(0), credited)}
+
+
+def perform(
+    desk: Desk,
+    action: Action,
+    order: int,
+    invoices: list[Invoice],
+    stated: dict[datetime, dict[str, list[Invoice]]],
+    posted: dict[Key, dict[str, Fraction | None]],
+    described: dict[Key, Line],
+    outcomes: Outcomes,
+    as_of_at: datetime,
+) -> set[tuple[datetime, str, int]]:
+    """Do one action, or note why not. Returns what was rated again for it."""
+    target = desk.target(action, invoices)
+    if isinstance(target, str):
+        outcomes.refused[action.action_id] = target
+        return set()
+    number, name = target.invoice.cycle, desk.subscription_id
+    own = {line_key(name, number, line): line for line in target.invoice.lines if not line.adjusts}
+    for key, line in own.items():
+        if key not in posted:
+            posted[key] = measures_of(line)
+            described[key] = line
+    if action.action in ("void", "reissue"):
+        now, restated = own, set()
+        if action.action == "reissue":
+            desk.voided.discard(target.invoice.invoice_id)
+            close = close_of_action(action)
+            # The opening invoice is not rated again.
+            if number:
+                now = lines_of(stated[close][name], {number})
+                restated = {(close, name, number)}
+        else:
+            desk.voided.add(target.invoice.invoice_id)
+        lines = turn(action, desk, target, invoices, now, posted, described)
+        if lines:
+            invoices.append(desk.write(action, order, target, lines, as_of_at))
+        else:
+            outcomes.refused[action.action_id] = "nothing_to_post"
+        return restated
+    if action.action == "refund":
+        total = fixed(action.amount, TOTAL_DIGITS)
+        paid = replace(
+            target.invoice.lines[0],
+            kind="refunded",
+            charge_id=action.action_id,
+            part_number=1,
+            dimension_values=None,
+            period_from=target.invoice.period_start,
+            quantity=None,
+            rated_quantity=None,
+            event_count=None,
+            amount=action.amount,
+            discount_total=fixed(Fraction(0), TOTAL_DIGITS),
+            line_total=total,
+        )
+        outcomes.refunds.append((action, desk.write(action, order, target, [paid], as_of_at)))
+        return set()
+    key = line_key(name, number, target.line)
+    line = desk.mark(action, target, posted[key].get("line_total") or Fraction(0))
+    if line is None:
+        outcomes.refused[action.action_id] = "over_line"
+    else:
+        invoices.append(desk.write(action, order, target, [line], as_of_at))
+    return set()
+
+
+def turn(
+    action: Action,
+    desk: Desk,
+    target: Target,
+    invoices: list[Invoice],
+    now: dict[Key, Line],
+    posted: dict[Key, dict[str, Fraction | None]],
+    described: dict[Key, Line],
+) -> list[Line]:
+    """The lines of a void or a reissue: each line of the period, from what was posted of it to
+    nothing, or to what it comes to now."""
+    number = target.invoice.cycle
+    places = {
+        line_key(target.invoice.subscription_id, number, line): line.line_number
+        for line in target.invoice.lines
+        if not line.adjusts
+    }
+    keys = now.keys() | {key for key in posted if key[0] == number}
+    lines = []
+    for key in sorted(keys, key=lambda one: (places.get(one, 10**9), one[1].encode())):
+        line = now.get(key) or described[key]
+        measures = {} if action.action == "void" or key not in now else measures_of(line)
+        measures = kept(measures, desk, invoices, key)
+        changed = difference(line, measures, posted.get(key, {}))
+        if any(Fraction(value) for value in changed.values() if value is not None):
+            lines.append(replace(line, **changed))
+            described[key] = line
+            posted[key] = measures
+    return lines
 
 
 def replace_own_lines(invoices: list[Invoice], stated: list[Invoice], closing: set[int]) -> None:
@@ -246,9 +502,8 @@ def post(
     number = min((one.number for one in periods if one.cutoff_at == close), default=None)
     document = next((one for one in invoices if number and one.cycle == number), None)
     if document is None:
-        header = next(
-            one for one in periods if one.number == (number or max(key[0] for key, _ in added))
-        )
+        last = number or max(1, *(key[0] for key, _ in added))
+        header = next(one for one in periods if one.number == last)
         document = Invoice(
             invoice_id=(
                 f"{name}@{header.to_date.isoformat()}"
@@ -267,7 +522,7 @@ def post(
             total="0.0000",
         )
         invoices.append(document)
-    dates = {one.number: one.to_date for one in periods}
+    dates = {0: periods[0].from_date} | {one.number: one.to_date for one in periods}
     for key, line in sorted(added, key=lambda one: (one[0][0], one[0][1].encode())):
         place = len(document.lines) + 1
         document.lines.append(

@@ -230,6 +230,9 @@ class FeeRater:
         charge = recurring(self.catalog, phase, track)
         if charge is None or instant < self.life.trial_to:
             return None
+        # Past an end that became known when the period had closed.
+        if self.life.ends_at is not None and instant >= self.life.ends_at:
+            return None
         since = max(fee.fee_from, phase.begin)
         # Without proration neither seats nor pauses inside the fee period are seen.
         seen = since if charge.proration == "none" else instant
@@ -248,6 +251,8 @@ class FeeRater:
         instants = {fee.fee_from, life.trial_to}
         instants |= {phase.begin for phase in life.phases}
         instants |= {instant for instant, _ in life.quantities.get(track[0], [])}
+        if life.ends_at is not None:
+            instants.add(life.ends_at)
         for pause in life.pauses:
             instants |= {pause.begin} if pause.end is None else {pause.begin, pause.end}
         found: list[Boundary] = []

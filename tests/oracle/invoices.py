@@ -65,6 +65,19 @@ class Invoice:
     cycle: int | None
     total: str
     lines: list[Line] = field(default_factory=list)
+    #: What somebody did that it posts; blank for other documents.
+    action: str = ""
+    action_order: int = 0
+    #: What customer balance pays of it.
+    balance_applied: str = "0.0000"
+
+    @property
+    def kind(self) -> str:
+        if self.action:
+            return self.action
+        if self.total.startswith("-"):
+            return "credit_note"
+        return "adjustment" if self.cycle is None else "invoice"
 
 
 def quantity_text(quantity: Fraction | None) -> str | None:
@@ -223,26 +236,27 @@ def write_invoice(subscription: Subscription, document: Document, drafts: list[D
     )
 
 
-def number_invoices(invoices: list[Invoice]) -> None:
-    """Gapless numbers per billing entity: by cutoff, kind, customer, subscription, period start.
-
-    Of one cutoff, documents of corrections alone come after the invoices, then those below zero
-    (credit notes).
+def number_order(invoice: Invoice) -> tuple:
+    """Cutoff, kind (of corrections alone after the invoices, then those below zero, then those of
+    actions), customer, subscription, period start; of one invoice's actions their own order.
     """
+    return (
+        invoice.cutoff,
+        {"invoice": 1, "adjustment": 2, "credit_note": 3}.get(invoice.kind, 4),
+        invoice.customer_id.encode(),
+        invoice.subscription_id.encode(),
+        invoice.period_start,
+        invoice.cycle is None,
+        invoice.cycle or 0,
+        invoice.action_order,
+    )
+
+
+def number_invoices(invoices: list[Invoice]) -> None:
+    """Gapless numbers per billing entity."""
     counts: dict[str, int] = {}
     finals = [invoice for invoice in invoices if invoice.status == "final"]
-    finals.sort(
-        key=lambda invoice: (
-            invoice.cutoff,
-            3 if invoice.total.startswith("-") else 2 if invoice.cycle is None else 1,
-            invoice.customer_id.encode(),
-            invoice.subscription_id.encode(),
-            invoice.period_start,
-            invoice.cycle is None,
-            invoice.cycle or 0,
-        )
-    )
-    for invoice in finals:
+    for invoice in sorted(finals, key=number_order):
         entity = invoice.billing_entity
         counts[entity] = counts.get(entity, 0) + 1
         invoice.invoice_number = f"{entity}-{counts[entity]:06d}"

@@ -219,6 +219,12 @@ def clip(catalog: Catalog, life: Life, term: Term, cycle: Cycle, number: int) ->
     )
 
 
+def corrected_until(catalog: Catalog, period: Period) -> datetime:
+    """Until when what becomes known of a closed period corrects it; its plan may say so."""
+    days = catalog.plans[period.plan_id].correction_days
+    return datetime.max if days is None else period.cutoff_at + days * DAY
+
+
 def period_holding(periods: list[Period], instant: datetime) -> Period:
     """The period that holds an instant, or the last one listed before it."""
     return next(one for one in reversed(periods) if one.period_from <= instant)

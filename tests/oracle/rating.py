@@ -9,7 +9,7 @@ from .catalog import Catalog, Charge, PriceRow, Profile, Subscription
 from .changes import life_of
 from .metering import Usage
 from .parts import Part, list_parts
-from .periods import Period
+from .periods import Period, corrected_until
 from .pricing import Rated, Step, rate
 
 EMPTY_IS_ZERO = ("count", "sum", "count_unique")
@@ -220,7 +220,7 @@ def measure_part(
     period, subscription = part.period, part.period.subscription
     known_until = min(period.cutoff_at, as_of_at)
     if restated_at is not None and period.cutoff_at < restated_at:
-        known_until = min(restated_at, as_of_at)
+        known_until = min(restated_at, as_of_at, corrected_until(catalog, period))
     profile = catalog.profiles[part.charge.profile_id]
     seen = [
         usage

@@ -26,5 +26,6 @@ select
     alignment,
     cast(coalesce(grace_days, '1') as integer) as grace_days,
     cast(coalesce(trial_days, '0') as integer) as trial_days,
+    cast(correction_days as integer) as correction_days,
     {{ recorded_at('recorded_at') }} as recorded_at
 from plans

@@ -1,0 +1,110 @@
+"""When the changes of a random world were recorded: late ones on a few days of paperwork.
+
+A run ends before each day on which a row was recorded that held before it, so that there must be
+few such days: in a world with paperwork two, on which rows of weeks ago come in; else none, and
+what is recorded after it took effect is so on the same day, or before any usage was landed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from tests.oracle.knowledge import day_of
+
+if TYPE_CHECKING:
+    from tests.strategies import Row, World
+
+#: Days of paperwork after the first load, where a world has them.
+DAYS = (38, 58)
+#: What a late change must not move: it would cut periods that have closed.
+GRID = ("cycle", "alignment", "grace_days")
+
+
+def make_paperwork(world: World, has_paperwork: bool) -> None:
+    """Set `recorded_at` of changes, migrations and prices; see the module."""
+    days = [world.start + timedelta(days=day) for day in DAYS] if has_paperwork else []
+    Clerk(world, days).work()
+
+
+class Clerk:
+    def __init__(self, world: World, days: list[datetime]) -> None:
+        self.world = world
+        self.days = days
+        self.plans = {row["plan_id"]: row for row in world.catalog["plans"]}
+
+    def work(self) -> None:
+        catalog = self.world.catalog
+        if self.days:
+            catalog["plan_migrations"] = [
+                row
+                for row in catalog["plan_migrations"]
+                if self.are_alike([row["from_plan_id"], row["to_plan_id"]])
+            ]
+        for row in catalog["plan_migrations"]:
+            self.record(row, row["migrates_at"], may_be_late=True)
+        changes: dict[str, list[Row]] = {}
+        for row in catalog["subscription_changes"]:
+            changes.setdefault(row["subscription_id"], []).append(row)
+        for subscription in catalog["subscriptions"]:
+            own = changes.get(subscription["subscription_id"], [])
+            self.record_changes(subscription, own)
+        for row in catalog["prices"]:
+            if row["recorded_at"]:
+                self.record_price(row)
+
+    def are_alike(self, plan_ids: list[str]) -> bool:
+        grids = {
+            tuple((self.plans[plan_id][name] or "1") for name in GRID) for plan_id in plan_ids
+        }
+        return len(grids) == 1
+
+    def record_changes(self, subscription: Row, changes: list[Row]) -> None:
+        plans = [subscription["plan_id"], *(row["plan_id"] for row in changes if row["plan_id"])]
+        # Migrations may bring any plan of the family.
+        family = [other for plan in plans for other in self.world.family_of(plan)]
+        keeps_grid = self.are_alike(family) and not any(row["anchor_date"] for row in changes)
+        first: dict[tuple[str, str, str], str] = {}
+        for row in changes:
+            key = (row["change"], row["charge_id"], row["changes_at"])
+            moves_grid = row["change"] in ("plan", "end")
+            earlier = first.get(key)
+            if earlier is None:
+                self.record(row, row["changes_at"], keeps_grid or not moves_grid)
+                first[key] = row["recorded_at"]
+            else:
+                # Said again: taken back, or another quantity.
+                is_late = not moves_grid or (keeps_grid and row["change"] == "plan")
+                self.record_again(row, earlier, is_late)
+
+    def record(self, row: Row, at: str, may_be_late: bool) -> None:
+        day = day_of(at).isoformat()
+        later = [one for one in self.days if one.date().isoformat() > day]
+        if may_be_late and later and row["recorded_at"] and self.world.chance(0.4):
+            row["recorded_at"] = self.time_of(later[0])
+        elif row["recorded_at"][:10] > day:
+            row["recorded_at"] = f"{day}{row['recorded_at'][10:]}"
+
+    def record_again(self, row: Row, earlier: str, may_be_late: bool) -> None:
+        day = day_of(row["changes_at"]).isoformat()
+        later = [one for one in self.days if one.date().isoformat() > max(day, earlier[:10])]
+        if may_be_late and later:
+            row["recorded_at"] = self.time_of(later[0])
+        else:
+            row["recorded_at"] = f"{max(day, earlier[:10])}T23:59:59Z"
+
+    def record_price(self, row: Row) -> None:
+        since = row["valid_from"] or "1970-01-01"
+        if row["recorded_at"][:10] <= since:
+            return
+        if self.days:
+            # All bands of a row are recorded at once.
+            day = self.days[int(row["recorded_at"][8:10]) % len(self.days)]
+            row["recorded_at"] = f"{day.date().isoformat()}{row['recorded_at'][10:]}"
+        else:
+            first = min(row["recorded_at"][:10], self.world.start.date().isoformat())
+            row["recorded_at"] = f"{first}{row['recorded_at'][10:]}"
+
+    def time_of(self, day: datetime) -> str:
+        seconds = self.world.random.randint(0, 86399)
+        return f"{(day + timedelta(seconds=seconds)).isoformat()}Z"
