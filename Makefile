@@ -13,6 +13,8 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export GX_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# What is imported is compiled once, not by every process anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test lint parse pytest check seed build bench real crash clean
 

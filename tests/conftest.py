@@ -26,6 +26,14 @@ ENGINES = ("duckdb", "postgres")
 HouseFactory = Callable[..., House]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one file run in one worker, which shares its houses, unless they say otherwise."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def house(tmp_path_factory) -> HouseFactory:
     """Makes houses: house(engine, catalog, rows) -> House, not yet built.

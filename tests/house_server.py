@@ -1,0 +1,251 @@
+"""Commands of a house as processes that start with everything imported and the project parsed.
+
+Importing dbt and parsing the project take longer than building a small house, so one process does
+both once and forks for each command: a process of its own still, which ends, fails and can be
+killed alone. What a build does after it has read the project is the same. The parsed project is
+taken where it would come out the same: the house's own database and catalogue are put into it,
+and a command with other vars or another project's folder parses for itself.
+
+    python -m tests.house_server SOCKET
+"""
+
+from __future__ import annotations
+
+import array
+import gc
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parent.parent
+#: Vars that no node of the project is parsed differently for.
+HARMLESS_VARS = {"full"}
+ENGINES = ("duckdb", "postgres")
+CATALOG = "seeds/catalog"
+
+
+# The client's side
+
+
+@dataclass
+class Command:
+    """A command under way in a process of its own."""
+
+    pid: int
+    connection: socket.socket
+
+    def wait(self, seconds: float | None = None) -> int | None:
+        """Its exit code, -9 if it was killed; None if it is still running after `seconds`."""
+        self.connection.settimeout(seconds)
+        said = b""
+        try:
+            while part := self.connection.recv(64):
+                said += part
+        except TimeoutError:
+            return None
+        self.connection.close()
+        return int(said) if said else -signal.SIGKILL
+
+
+class HouseServer:
+    """The server, started with the first command and ended with this process."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen | None = None
+        self.path = ""
+
+    def _start(self) -> None:
+        folder = tempfile.mkdtemp(prefix="tally_server_")
+        self.path = f"{folder}/socket"
+        self.log = open(f"{folder}/log", "wb")  # noqa: SIM115 (as long as the server)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.house_server", self.path],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=self.log,
+            stderr=self.log,
+        )
+        while not os.path.exists(self.path):
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server of houses ended: see {folder}/log")
+            time.sleep(0.05)
+
+    def start(
+        self, words: Sequence[str], environment: Mapping[str, str], out: Any, error: Any
+    ) -> Command:
+        """`python -m` with `words`, its output into two open files."""
+        if self.process is None:
+            self._start()
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.connect(self.path)
+        files = array.array("i", [out.fileno(), error.fileno()])
+        request = json.dumps({"words": list(words), "environment": dict(environment)}).encode()
+        connection.sendmsg(
+            [len(request).to_bytes(4, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)]
+        )
+        connection.sendall(request)
+        pid = int.from_bytes(_read(connection, 4), "big")
+        return Command(pid, connection)
+
+    def run(
+        self, words: Sequence[str], environment: Mapping[str, str]
+    ) -> subprocess.CompletedProcess:
+        """The command to its end, with what it said."""
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
+            code = self.start(words, environment, out, error).wait()
+            out.seek(0)
+            error.seek(0)
+            return subprocess.CompletedProcess(
+                list(words), code, out.read().decode(), error.read().decode()
+            )
+
+
+def _read(connection: socket.socket, size: int) -> bytes:
+    found = b""
+    while len(found) < size:
+        part = connection.recv(size - len(found))
+        if not part:
+            raise RuntimeError("the server of houses ended")
+        found += part
+    return found
+
+
+# The server's side
+
+
+def _import_all() -> None:
+    import importlib
+
+    # Without dbt's own: psycopg2 and duckdb start no thread before they are used.
+    for name in ("dbt.cli.main", "dbt.adapters.duckdb", "dbt.adapters.postgres", "agate"):
+        importlib.import_module(name)
+    for module in sorted((PROJECT / "orchestration").glob("[a-z]*.py")):
+        importlib.import_module(f"orchestration.{module.stem}")
+
+
+def _parse(engine: str) -> Any:
+    """The project as dbt has it in memory, for a house of `engine` with no database's own name."""
+    from dbt.cli.main import dbtRunner
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {
+            "DBT_TARGET_PATH": folder,
+            "DBT_LOG_PATH": folder,
+            "TALLY_DUCKDB_PATH": f"{folder}/tally.duckdb",
+        }
+        done = dbtRunner().invoke(
+            ["parse", "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+            + ["--target", engine, "--log-level", "none", "--log-level-file", "none"]
+        )
+    if not done.success:
+        raise RuntimeError(f"the project cannot be parsed for {engine}: {done.exception}")
+    for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH", "TALLY_DUCKDB_PATH"):
+        del os.environ[name]
+    return done.result
+
+
+def _own(manifest: Any, engine: str) -> Any:
+    """`manifest` with this process's own database and catalogue in it."""
+    catalog = os.environ.get("TALLY_CATALOG", CATALOG)
+    database = os.environ["TALLY_PG_DATABASE"] if engine == "postgres" else ""
+    for node in (*manifest.nodes.values(), *manifest.sources.values()):
+        if engine == "postgres":
+            if node.relation_name:
+                was, now = f'"{node.database}".', f'"{database}".'
+                node.relation_name = node.relation_name.replace(was, now, 1)
+            node.database = database
+        if node.resource_type == "seed" and node.original_file_path.startswith(f"{CATALOG}/"):
+            name = node.original_file_path.removeprefix(f"{CATALOG}/")
+            node.original_file_path = f"{catalog}/{name}"
+    return manifest
+
+
+def _lend(manifests: dict[str, Any]) -> None:
+    """Let dbt's runner take what was parsed, where the same would come out."""
+    from dbt.cli import main
+
+    class Runner(main.dbtRunner):
+        def invoke(self, args: list[str], **more: Any) -> Any:
+            options = dict(zip(args, args[1:], strict=False))
+            engine = options.get("--target", "")
+            is_plain = (
+                args[0] in ("build", "run", "seed", "test")
+                and set(json.loads(options.get("--vars", "{}"))) <= HARMLESS_VARS
+                and options.get("--profiles-dir") == options.get("--project-dir") == str(PROJECT)
+            )
+            if engine in manifests and is_plain:
+                self.manifest = _own(manifests[engine], engine)
+            return super().invoke(args, **more)
+
+    main.dbtRunner = Runner
+
+
+def _serve_one(connection: socket.socket, manifests: dict[str, Any]) -> int:
+    """Become the command that `connection` asks for; its exit code."""
+    size, files, *_ = socket.recv_fds(connection, 4, 2)
+    request = json.loads(_read(connection, int.from_bytes(size, "big")))
+    os.setsid()
+    for number, file in enumerate(files, start=1):
+        os.dup2(file, number)
+        os.close(file)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    connection.sendall(os.getpid().to_bytes(4, "big"))
+    module, *arguments = request["words"]
+    sys.argv = [module, *arguments]
+    sys.modules.pop(module, None)
+    _lend(manifests)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The client reads on until this process is gone, and its locks with it. What the interpreter
+    # says of what was frozen when it ends is nobody's.
+    os.write(os.dup(connection.detach()), str(code).encode())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    return code
+
+
+def main() -> None:
+    path = sys.argv[1]
+    _import_all()
+    manifests = {engine: _parse(engine) for engine in ENGINES}
+    gc.collect()
+    gc.freeze()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(f"{path}.new")
+    listener.listen(64)
+    os.rename(f"{path}.new", path)
+    # Children are not waited for: the client sees them end.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    parent = os.getppid()
+    listener.settimeout(5)
+    while os.getppid() == parent:
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            continue
+        if os.fork():
+            connection.close()
+            continue
+        listener.close()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        connection.setblocking(True)
+        sys.exit(_serve_one(connection, manifests))
+
+
+if __name__ == "__main__":
+    main()
