@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import array
 import gc
+import itertools
 import json
 import os
 import runpy
@@ -143,10 +144,9 @@ def _parse(engine: str) -> Any:
             "DBT_LOG_PATH": folder,
             "TALLY_DUCKDB_PATH": f"{folder}/tally.duckdb",
         }
-        done = dbtRunner().invoke(
-            ["parse", "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-            + ["--target", engine, "--log-level", "none", "--log-level-file", "none"]
-        )
+        folders = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
+        levels = ("--log-level", "none", "--log-level-file", "none")
+        done = dbtRunner().invoke(["parse", *folders, "--target", engine, *levels])
     if not done.success:
         raise RuntimeError(f"the project cannot be parsed for {engine}: {done.exception}")
     for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH", "TALLY_DUCKDB_PATH"):
@@ -176,7 +176,7 @@ def _lend(manifests: dict[str, Any]) -> None:
 
     class Runner(main.dbtRunner):
         def invoke(self, args: list[str], **more: Any) -> Any:
-            options = dict(zip(args, args[1:], strict=False))
+            options = dict(itertools.pairwise(args))
             engine = options.get("--target", "")
             is_plain = (
                 args[0] in ("build", "run", "seed", "test")

@@ -54,9 +54,7 @@ class Clerk:
                 self.record_price(row)
 
     def are_alike(self, plan_ids: list[str]) -> bool:
-        grids = {
-            tuple((self.plans[plan_id][name] or "1") for name in GRID) for plan_id in plan_ids
-        }
+        grids = {tuple((self.plans[plan_id][name] or "1") for name in GRID) for plan_id in plan_ids}
         return len(grids) == 1
 
     def record_changes(self, subscription: Row, changes: list[Row]) -> None:
