@@ -32,7 +32,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 #: Vars that no node of the project is parsed differently for.
 HARMLESS_VARS = {"full"}
 ENGINES = ("duckdb", "postgres")
+VERBS = {"build", "run", "seed", "test", "compile"}
 CATALOG = "seeds/catalog"
+DBT = "dbt"
 
 
 # The client's side
@@ -84,7 +86,7 @@ class HouseServer:
     def start(
         self, words: Sequence[str], environment: Mapping[str, str], out: Any, error: Any
     ) -> Command:
-        """`python -m` with `words`, its output into two open files."""
+        """`python -m` with `words` (or dbt with those after the first), into two open files."""
         if self.process is None:
             self._start()
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -177,17 +179,29 @@ def _lend(manifests: dict[str, Any]) -> None:
     class Runner(main.dbtRunner):
         def invoke(self, args: list[str], **more: Any) -> Any:
             options = dict(itertools.pairwise(args))
-            engine = options.get("--target", "")
+            engine = options.get("--target", os.environ.get("TALLY_TARGET", ""))
+            folders = {options.get("--profiles-dir"), options.get("--project-dir")}
             is_plain = (
-                args[0] in ("build", "run", "seed", "test")
+                not VERBS.isdisjoint(args)
                 and set(json.loads(options.get("--vars", "{}"))) <= HARMLESS_VARS
-                and options.get("--profiles-dir") == options.get("--project-dir") == str(PROJECT)
+                and folders <= {None, str(PROJECT)}
             )
             if engine in manifests and is_plain:
                 self.manifest = _own(manifests[engine], engine)
             return super().invoke(args, **more)
 
     main.dbtRunner = Runner
+
+
+def _run_dbt(arguments: list[str]) -> int:
+    """dbt as its own command line runs it."""
+    from dbt.cli.main import dbtRunner
+
+    done = dbtRunner().invoke(arguments)
+    if done.exception is not None:
+        print(done.exception)
+        return 2
+    return 0 if done.success else 1
 
 
 def _serve_one(connection: socket.socket, manifests: dict[str, Any]) -> int:
@@ -203,11 +217,13 @@ def _serve_one(connection: socket.socket, manifests: dict[str, Any]) -> int:
     connection.sendall(os.getpid().to_bytes(4, "big"))
     module, *arguments = request["words"]
     sys.argv = [module, *arguments]
-    sys.modules.pop(module, None)
+    if module != DBT:
+        sys.modules.pop(module, None)
     _lend(manifests)
     try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-        code = 0
+        code = _run_dbt(arguments) if module == DBT else 0
+        if module != DBT:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     sys.stdout.flush()

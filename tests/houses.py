@@ -16,7 +16,7 @@ from orchestration.catalog import write_missing_files
 from orchestration.catalog_files import COLUMNS
 from orchestration.landing import create_raw_tables
 from orchestration.warehouse import Warehouse
-from tests.house_server import HouseServer
+from tests.house_server import DBT, HouseServer
 
 PROJECT = Path(__file__).resolve().parent.parent
 RAW_COLUMNS = (
@@ -147,6 +147,10 @@ class House:
 
     def dbt(self, *words: str) -> subprocess.CompletedProcess:
         """Run plain dbt to its end, whatever that is."""
+        return SERVER.run([DBT, *words], {**self.environment, **self._catalog_environment()})
+
+    def dbt_alone(self, *words: str) -> subprocess.CompletedProcess:
+        """The same in a process that imports and parses all by itself, as a person's does."""
         return subprocess.run(
             [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *words],
             cwd=PROJECT,

@@ -562,7 +562,7 @@ FILE_CASES = [
     ("column twice", lambda text: text.replace(b"grace_days,", b"cycle,", 1),
      'plans.csv:1: cycle: found "cycle", expected each column once'),
     ("too few fields", lambda text: text + b"gold,platform,Gold\n",
-     'plans.csv:10: found "3 fields", expected 8, as in the first line'),
+     'plans.csv:10: found "3 fields", expected 9, as in the first line'),
     ("too many fields", lambda text: text + b"gold,platform,Gold,month,calendar,1,,,\n",
      'plans.csv:10: found "9 fields", expected 8, as in the first line'),
     ("blank line", lambda text: text + b"\n",
