@@ -70,7 +70,7 @@ parse: setup
 	    $(BIN)/dbt --quiet --warn-error parse --target duckdb
 
 pytest: setup
-	@$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup
+	@$(BIN)/pytest -q -n $(WORKERS)
 
 check: setup
 	@$(BIN)/tally check

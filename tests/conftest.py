@@ -18,6 +18,7 @@ import pytest
 from tests import scenario
 from tests.houses import House
 from tests.postgres_server import fresh_database
+from tests.scheduling import place_of
 from tests.worlds import SEEDS, random_world
 
 os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
@@ -26,12 +27,17 @@ ENGINES = ("duckdb", "postgres")
 HouseFactory = Callable[..., House]
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Each house is built by one worker (see tests/scheduling.py)."""
+    from tests.scheduling import HouseScheduling
+
+    config.option.loadscopereorder = False
+    return HouseScheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file run in one worker, which shares its houses, unless they say otherwise."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    """What takes longest begins first, or a worker ends alone."""
+    items.sort(key=lambda item: place_of(item.nodeid))
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,6 @@ from tests.houses import write_catalog
 from tests.oracle import bill
 from tests.strategies import RAW_COLUMNS, catalog_row
 
-pytestmark = pytest.mark.xdist_group("actions")
 THROUGH = late_story.THROUGH
 #: Builds on DuckDB; PostgreSQL makes every close in one run.
 STEPS = ("2026-03-05", str(THROUGH))

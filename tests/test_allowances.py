@@ -20,7 +20,6 @@ TABLES = (
     "marts.invoice_lines",
     "rating.int_rating__allowance_lots",
 )
-pytestmark = pytest.mark.xdist_group("allowances")
 
 # plan, charge: meter, model, columns of its price rows
 CHARGES = {

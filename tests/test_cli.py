@@ -9,7 +9,6 @@ import pytest
 
 from tests.houses import PROJECT, House, write_catalog
 
-pytestmark = pytest.mark.xdist_group("scenario")
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 
 

@@ -14,7 +14,6 @@ import pytest
 from tests.oracle import bill
 from tests.strategies import RAW_COLUMNS, catalog_row
 
-pytestmark = pytest.mark.xdist_group("corrections")
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 THROUGH = date(2026, 6, 3)
 #: Builds of the house that is built in steps; between two of them cutoffs pass, or none.

@@ -40,7 +40,6 @@ from tests.crash import (
     write_usage,
 )
 
-pytestmark = pytest.mark.xdist_group("scenario")
 EACH = pytest.mark.parametrize("engine", ENGINES)
 BUILD = ("--through", scenario.THROUGH)
 # Nodes of a build before its close; a catalogue and a project have some more.

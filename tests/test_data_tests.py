@@ -23,7 +23,6 @@ TESTS = {
 }
 
 
-@pytest.mark.xdist_group("scenario")
 @ENGINES
 def test_generic_tests_name_what_is_broken(scenario_twins, engine):
     house = scenario_twins[engine]
@@ -50,7 +49,6 @@ def test_generic_tests_name_what_is_broken(scenario_twins, engine):
     assert [row[0] for row in found["unique_combination with a null"]] == [2, 3]
 
 
-@pytest.mark.xdist_group("scenario")
 @ENGINES
 def test_a_null_is_refused_by_the_table(scenario_twins, engine):
     house = scenario_twins[engine]

@@ -13,7 +13,6 @@ TABLES = (
 )
 
 
-@pytest.mark.xdist_group("scenario")
 @pytest.mark.parametrize("table", TABLES)
 def test_scenario_is_the_same_on_both_engines(scenario_twins, table):
     exports = {engine: house.export(table) for engine, house in scenario_twins.items()}
@@ -21,7 +20,6 @@ def test_scenario_is_the_same_on_both_engines(scenario_twins, table):
     assert exports["duckdb"], f"{table} is empty: nothing was compared"
 
 
-@pytest.mark.xdist_group("world")
 @pytest.mark.parametrize("table", TABLES)
 def test_random_world_is_the_same_on_both_engines(world_twins, table):
     exports = {engine: house.export(table) for engine, house in world_twins.items()}

@@ -282,9 +282,6 @@ def entitled_twins(twins):
     return twins(CATALOG, _rows(), build)
 
 
-pytestmark = pytest.mark.xdist_group("entitlements")
-
-
 def _plain(value) -> str | None:
     if isinstance(value, Decimal):
         text = format(value, "f")

@@ -15,7 +15,6 @@ from tests.houses import write_catalog
 from tests.oracle import bill
 from tests.strategies import RAW_COLUMNS, catalog_row
 
-pytestmark = pytest.mark.xdist_group("late_catalog")
 THROUGH = date(2026, 6, 5)
 STEPS = ("2026-02-05", "2026-03-10", "2026-03-25", "2026-04-20", "2026-05-04", str(THROUGH))
 LEDGER = ("ledger.documents", "ledger.lines", "ledger.closes", "ledger.sealed_days")

@@ -18,7 +18,6 @@ from orchestration.verification import verify
 from orchestration.warehouse import Warehouse
 from tests import scenario
 
-pytestmark = pytest.mark.xdist_group("scenario")
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 DOCUMENTS = ("ledger.documents", "ledger.lines", "ledger.closes", "ledger.sealed_days")
 LEDGER = (*DOCUMENTS, "ledger.seals", "ledger.catalog_rows")

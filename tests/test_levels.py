@@ -62,8 +62,6 @@ EXPECTED = {
 }
 ZONES = {"New_York": "America/New_York", "Kolkata": "Asia/Kolkata"}
 
-pytestmark = pytest.mark.xdist_group("levels")
-
 
 def _catalog():
     customers = [f"{story}-{zone}" for story in STORIES for zone in ZONES]

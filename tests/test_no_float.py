@@ -5,7 +5,6 @@ import pytest
 FLOATING = "('double', 'double precision', 'real', 'float', 'float4', 'float8')"
 
 
-@pytest.mark.xdist_group("scenario")
 @pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 def test_no_column_of_any_table_is_floating_point(scenario_twins, engine):
     columns = scenario_twins[engine].query(
@@ -17,7 +16,6 @@ def test_no_column_of_any_table_is_floating_point(scenario_twins, engine):
     assert columns == []
 
 
-@pytest.mark.xdist_group("scenario")
 @pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 def test_there_are_columns_to_look_at(scenario_twins, engine):
     (count,) = scenario_twins[engine].query(

@@ -14,17 +14,7 @@ from tests.worlds import ACCOUNTS, SEEDS, oracle_bill
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 
 
-# The first world is shared with other tests: those of one world stay with one worker.
-GROUPS = {seed: "world" if seed == SEEDS[0] else f"world {seed}" for seed in SEEDS}
-
-
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(seed, marks=pytest.mark.xdist_group(GROUPS[seed]), id=str(seed))
-        for seed in SEEDS
-    ],
-)
+@pytest.fixture(scope="module", params=SEEDS)
 def seed(request) -> int:
     return request.param
 

@@ -20,8 +20,6 @@ TABLES = (
     "ledger.sealed_days",
 )
 
-pytestmark = pytest.mark.xdist_group("order")
-
 
 def _exports(house):
     return {table: house.export(table) for table in TABLES}

@@ -8,7 +8,6 @@ import pytest
 
 from tests.peer_cases import is_met, load_cases, merge, observe, translate
 
-pytestmark = pytest.mark.xdist_group("peer_cases")
 CASES = load_cases()
 NO_FILE = "shared/cases/peer_cases.json is not beside the checkout (TALLY_SHARED names its folder)"
 LINES = """

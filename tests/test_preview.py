@@ -25,7 +25,6 @@ from tests import scenario
 from tests.conftest import ENGINES as BOTH
 from tests.houses import House, write_catalog
 
-pytestmark = pytest.mark.xdist_group("scenario")
 ENGINES = pytest.mark.parametrize("engine", BOTH)
 # The house is built through this day; the next one's usage is landed and not built.
 THROUGH = date(2026, 2, 1)

@@ -574,8 +574,6 @@ def evaluated(house):
 
 # -- tests -------------------------------------------------------------------------------------
 
-pytestmark = pytest.mark.xdist_group("pricing")
-
 
 @ENGINES
 def test_every_pricing_model_is_exact(evaluated, engine):

@@ -14,10 +14,7 @@ def folder(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("real")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.xdist_group(f"real_{name}")) for name in DATA_SETS],
-)
+@pytest.mark.parametrize("name", DATA_SETS)
 def test_real_usage_is_billed_as_its_source_says(name: str, folder: Path):
     try:
         data = find_data()

@@ -23,7 +23,6 @@ from orchestration.verification import Verification
 from orchestration.warehouse import Warehouse
 from tests.houses import PROJECT
 
-pytestmark = pytest.mark.xdist_group("corrections")
 LEDGER = ("documents", "lines", "closes", "seals", "sealed_days", "catalog_rows")
 NAMES = "select table_schema || '.' || table_name from information_schema.tables order by 1"
 

@@ -16,7 +16,6 @@ from orchestration.side_house import ROOMS, open_side_house
 from tests import scenario
 from tests.houses import PROJECT
 
-pytestmark = pytest.mark.xdist_group("scenario")
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 THROUGH = Window(through_day=date.fromisoformat(scenario.THROUGH))
 LEDGER = ("documents", "lines", "closes", "sealed_days", "seals", "catalog_rows")

@@ -31,7 +31,6 @@ from orchestration.simulation import count_unknown
 from tests.conftest import ENGINES as BOTH
 from tests.houses import House
 
-pytestmark = pytest.mark.xdist_group("scenario")
 ENGINES = pytest.mark.parametrize("engine", BOTH)
 WINDOW = ("--from", "2026-01-01", "--to", "2026-03-01")
 TABLES = (

@@ -20,7 +20,6 @@ from tests.oracle import bill
 from tests.strategies import COLUMNS, catalog_row
 from tests.terms import SCENARIOS, Line, Terms
 
-pytestmark = pytest.mark.xdist_group("terms")
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 AS_OF_DAY = "2026-04-30"
 

@@ -7,7 +7,6 @@ import pytest
 
 from tests import trace_story
 
-pytestmark = pytest.mark.xdist_group("trace")
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 
 JANUARY = "acme@2026-02-01"

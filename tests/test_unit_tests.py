@@ -3,7 +3,6 @@
 import pytest
 
 
-@pytest.mark.xdist_group("scenario")
 @pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 def test_unit_tests_of_the_models_hold(scenario_twins, engine):
     done = scenario_twins[engine].dbt("test", "--select", "test_type:unit")

@@ -132,7 +132,6 @@ def _same(found, expected):
     assert len(found) == len(expected) > 0
 
 
-@pytest.mark.xdist_group("scenario")
 @ENGINES
 @pytest.mark.parametrize("unit", list(VIEWS))
 def test_usage_of_the_scenario_is_the_plain_sum(scenario_twins, engine, unit):
@@ -142,7 +141,6 @@ def test_usage_of_the_scenario_is_the_plain_sum(scenario_twins, engine, unit):
     _same(found_usage(scenario_twins[engine], unit), expected)
 
 
-@pytest.mark.xdist_group("world")
 @ENGINES
 @pytest.mark.parametrize("unit", list(VIEWS))
 def test_usage_of_a_random_world_is_the_plain_sum(world_twins, engine, unit):
@@ -274,7 +272,6 @@ def _daily(house, customer: str, profile: str) -> dict[str, str | None]:
     return {row[5]: row[8] and row[8].rstrip("0").rstrip(".") for row in rows}
 
 
-@pytest.mark.xdist_group("usage_views")
 @ENGINES
 def test_days_of_23_and_25_hours_are_whole(clock_twins, engine):
     assert _daily(clock_twins[engine], "berlin", "sum") == {
@@ -284,7 +281,6 @@ def test_days_of_23_and_25_hours_are_whole(clock_twins, engine):
     }
 
 
-@pytest.mark.xdist_group("usage_views")
 @ENGINES
 def test_an_hour_that_comes_twice_is_one_row(clock_twins, engine):
     rows = found_usage(
@@ -299,7 +295,6 @@ def test_an_hour_that_comes_twice_is_one_row(clock_twins, engine):
     ]
 
 
-@pytest.mark.xdist_group("usage_views")
 @ENGINES
 def test_midnight_at_half_past_is_a_boundary_of_days_and_months(clock_twins, engine):
     house = clock_twins[engine]
@@ -308,7 +303,6 @@ def test_midnight_at_half_past_is_a_boundary_of_days_and_months(clock_twins, eng
     assert [row[5] for row in rows] == ["2026-01-01", "2026-02-01"]
 
 
-@pytest.mark.xdist_group("usage_views")
 @ENGINES
 def test_a_voided_row_is_gone_and_a_moved_customer_has_the_new_day(clock_twins, engine):
     """Of the mover: 8 (m3) is voided, 8 (m4) stays, 5 (m6) came with the voids."""
@@ -332,7 +326,6 @@ def test_a_voided_row_is_gone_and_a_moved_customer_has_the_new_day(clock_twins, 
     assert {row[6] for row in rows} == {"America/New_York"}
 
 
-@pytest.mark.xdist_group("usage_views")
 @ENGINES
 def test_levels_show_their_last_reading_and_net_change(clock_twins, engine):
     rows = clock_twins[engine].query(
@@ -346,7 +339,6 @@ def test_levels_show_their_last_reading_and_net_change(clock_twins, engine):
     ]
 
 
-@pytest.mark.xdist_group("usage_views")
 @ENGINES
 @pytest.mark.parametrize("unit", list(VIEWS))
 def test_all_of_it_is_the_plain_sum(clock_twins, engine, unit):
