@@ -142,6 +142,8 @@ def _parse(engine: str) -> Any:
 
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {
+            # It leaves threads behind, without which a child that parses would wait for ever.
+            "DBT_STATIC_PARSER": "false",
             "DBT_TARGET_PATH": folder,
             "DBT_LOG_PATH": folder,
             "TALLY_DUCKDB_PATH": f"{folder}/tally.duckdb",
@@ -151,7 +153,7 @@ def _parse(engine: str) -> Any:
         done = dbtRunner().invoke(["parse", *folders, "--target", engine, *levels])
     if not done.success:
         raise RuntimeError(f"the project cannot be parsed for {engine}: {done.exception}")
-    for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH", "TALLY_DUCKDB_PATH"):
+    for name in ("DBT_STATIC_PARSER", "DBT_TARGET_PATH", "DBT_LOG_PATH", "TALLY_DUCKDB_PATH"):
         del os.environ[name]
     return done.result
 
