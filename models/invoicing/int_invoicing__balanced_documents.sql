@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 -- depends_on: {{ ref('int_invoicing__seal') }}
 -- Customer balance before and after each document of a customer who ever had any, in the order of
--- their numbers, drafts last. A document below zero adds to it, one above takes what there is of it.
+-- their numbers, drafts last. A document below zero adds to it, one above takes what there is.
 with
 
 documents as (

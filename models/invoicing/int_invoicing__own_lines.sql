@@ -28,9 +28,10 @@ posted as (
 
 )
 
+-- Every column that the contract of rated_lines names.
 select
     invoice_periods.invoice_id,
-    rated_lines.*,
+    rated_lines.*, -- noqa: AM04
     {{ unit_description('rated_lines') }} as unit_description,
     row_number() over (
         partition by invoice_periods.invoice_id

@@ -65,8 +65,8 @@ billed as (
 
 ),
 
--- As it was corrected by then: a fee that a late row of the catalogue moved is given back as such. (What
--- late usage moves of its discounts is not.)
+-- As it was corrected by then: a fee that a late row of the catalogue moved is given back as such.
+-- (What late usage moves of its discounts is not.)
 billed_states as (
 
     select

@@ -165,12 +165,12 @@ late_periods as (
             known_periods.subscription_id = periods.subscription_id
             -- The opening invoice (number 0) is the first period's.
             and greatest(known_periods.period_number, 1) = periods.period_number
-    inner join {{ ref('stg_catalog__plans') }} as plans
-        on periods.plan_id = plans.plan_id
+    inner join {{ ref('stg_catalog__plans') }} as own_plans
+        on periods.plan_id = own_plans.plan_id
     where
-        plans.correction_days is null
+        own_plans.correction_days is null
         or known_periods.known_at
-        <= periods.cutoff_at + plans.correction_days * interval '1 day'
+        <= periods.cutoff_at + own_plans.correction_days * interval '1 day'
 
 ),
 

@@ -1,6 +1,6 @@
 -- Fees of periods that are rated again, as they come to with what is known now: a change of plan or
--- quantity that was recorded late moves them, discounts are spread over them, and they count towards
--- a commitment.
+-- quantity that was recorded late moves them, discounts are spread over them, and they count
+-- towards a commitment.
 with
 
 reopened_periods as (

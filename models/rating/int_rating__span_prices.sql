@@ -37,7 +37,7 @@ candidates as (
         on
             {{ binds('charge_spans', 'price_lists', 'closed_at') }}
             -- Each state of a period knows what was recorded by its close.
-            and price_lists.recorded_at < charge_spans.cutoff_at
+            and charge_spans.cutoff_at > price_lists.recorded_at
 
 )
 

@@ -315,7 +315,7 @@ reasoned as (
             when
                 unbilled.load_day >= cast(periods.cutoff_at as date)
                 and unbilled.load_day
-                >= cast(periods.cutoff_at + plans.correction_days * interval '1 day' as date)
+                >= cast(periods.cutoff_at + own_plans.correction_days * interval '1 day' as date)
                 then 'too_late'
             -- A correction of its period bills it.
             when unbilled.load_day >= cast(periods.cutoff_at as date) then null
@@ -348,8 +348,8 @@ reasoned as (
             and billable_subscriptions.billable_count = 1
             and unbilled.occurred_at >= periods.period_from
             and unbilled.occurred_at < periods.period_to
-    left join {{ ref('stg_catalog__plans') }} as plans
-        on periods.plan_id = plans.plan_id
+    left join {{ ref('stg_catalog__plans') }} as own_plans
+        on periods.plan_id = own_plans.plan_id
     left join reopened_periods
         on
             periods.subscription_id = reopened_periods.subscription_id

@@ -8,11 +8,11 @@ limited_periods as (
     select
         periods.subscription_id,
         periods.period_number,
-        periods.cutoff_at + plans.correction_days * interval '1 day' as late_until
+        periods.cutoff_at + own_plans.correction_days * interval '1 day' as late_until
     from {{ ref('int_subscriptions__periods') }} as periods
-    inner join {{ ref('stg_catalog__plans') }} as plans
-        on periods.plan_id = plans.plan_id
-    where plans.correction_days is not null
+    inner join {{ ref('stg_catalog__plans') }} as own_plans
+        on periods.plan_id = own_plans.plan_id
+    where own_plans.correction_days is not null
 
 ),
 

@@ -117,7 +117,7 @@ inner join plan_phases
             or cycles.period_from < plan_phases.phase_to
             -- Past an end that became known later; no plan follows then.
             or (
-                plan_phases.phase_to = lives.ends_at
+                lives.ends_at = plan_phases.phase_to
                 and cycles.period_from >= lives.ends_at
             )
         )

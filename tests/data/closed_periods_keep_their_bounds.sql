@@ -1,7 +1,7 @@
 {{ config(group="subscriptions") }}
--- What has closed keeps its period: a row of the catalogue that was recorded later moves no boundary
--- and no cutoff that has passed. It begins new cycles, or takes an end back, from what is open on;
--- one that would do so before is refused here, and nothing is closed with it.
+-- What has closed keeps its period: a row of the catalogue that was recorded later moves no
+-- boundary and no cutoff that has passed. It begins new cycles, or takes an end back, from what is
+-- open on; one that would do so before is refused here, and nothing is closed with it.
 with
 
 documents as (
