@@ -15,7 +15,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,10 +24,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from tests import scenario
-from tests.houses import PROJECT, House
+from tests.house_server import Command
+from tests.houses import SERVER, House
 from tests.postgres_server import copy_database, fresh_database
 
 ENGINES = ("duckdb", "postgres")
@@ -167,7 +166,7 @@ def run_until(
     house: House,
     steps: Steps,
     moment: Moment,
-    act: Callable[[subprocess.Popen], None] | None = None,
+    act: Callable[[Command], None] | None = None,
 ) -> Ended:
     """Run `steps` one after another; at `moment` the one that is running is killed, or whatever
     `act` does happens. Ends with the first step that does not end well."""
@@ -191,21 +190,12 @@ def run_until(
     return ended
 
 
-def start(house: House, command: list[str], **more: Any) -> subprocess.Popen:
+def start(house: House, command: list[str], room: int | None = None) -> Command:
     """A command in a process group of its own, so that all of it can be killed."""
-    return subprocess.Popen(
-        command,
-        cwd=PROJECT,
-        env=house.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        **more,
-    )
+    return SERVER.start(command, house.environment, room)
 
 
-def kill(process: subprocess.Popen) -> None:
+def kill(process: Command) -> None:
     """kill -9 of a command and all that it has started."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -215,8 +205,8 @@ def steps_of(house: House, file: Path, *words: str) -> Steps:
     """The landing of `file`, and the build after it."""
     land = ["land", str(file), "--loaded-at", LOADED_AT]
     return [
-        (LANDING, house.command(*land, with_catalog=False)),
-        (BUILDING, house.command("build", *words)),
+        (LANDING, house.words(*land, with_catalog=False)),
+        (BUILDING, house.words("build", *words)),
     ]
 
 
@@ -225,9 +215,7 @@ def run_to_the_end(house: House, steps: Steps) -> dict[str, float]:
     took = {}
     for step, command in steps:
         began = time.monotonic()
-        done = subprocess.run(
-            command, cwd=PROJECT, env=house.environment, capture_output=True, text=True, check=False
-        )
+        done = SERVER.run(command, house.environment)
         if done.returncode:
             raise AssertionError(f"{house.engine}: {step}: {done.stderr.strip()}")
         took[step] = time.monotonic() - began

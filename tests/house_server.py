@@ -16,6 +16,7 @@ import gc
 import itertools
 import json
 import os
+import resource
 import runpy
 import signal
 import socket
@@ -26,7 +27,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 PROJECT = Path(__file__).resolve().parent.parent
 #: Vars that no node of the project is parsed differently for.
@@ -42,22 +43,40 @@ DBT = "dbt"
 
 @dataclass
 class Command:
-    """A command under way in a process of its own."""
+    """A command under way in a process of its own; as subprocess.Popen where it has the names."""
 
     pid: int
     connection: socket.socket
+    out: IO[bytes]
+    error: IO[bytes]
+    said: bytes = b""
+    returncode: int | None = None
 
     def wait(self, seconds: float | None = None) -> int | None:
         """Its exit code, -9 if it was killed; None if it is still running after `seconds`."""
-        self.connection.settimeout(seconds)
-        said = b""
-        try:
-            while part := self.connection.recv(64):
-                said += part
-        except TimeoutError:
-            return None
-        self.connection.close()
-        return int(said) if said else -signal.SIGKILL
+        if self.returncode is None:
+            self.connection.settimeout(seconds)
+            try:
+                while part := self.connection.recv(64):
+                    self.said += part
+            except (TimeoutError, BlockingIOError):
+                return None
+            self.connection.close()
+            self.returncode = int(self.said) if self.said else -signal.SIGKILL
+        return self.returncode
+
+    def poll(self) -> int | None:
+        """Its exit code if it has ended."""
+        return self.wait(0)
+
+    def communicate(self) -> tuple[str, str]:
+        """What it said until its end, and what it complained of."""
+        self.wait()
+        texts = []
+        for file in (self.out, self.error):
+            file.seek(0)
+            texts.append(file.read().decode())
+        return texts[0], texts[1]
 
 
 class HouseServer:
@@ -84,33 +103,35 @@ class HouseServer:
             time.sleep(0.05)
 
     def start(
-        self, words: Sequence[str], environment: Mapping[str, str], out: Any, error: Any
+        self, words: Sequence[str], environment: Mapping[str, str], room: int | None = None
     ) -> Command:
-        """`python -m` with `words` (or dbt with those after the first), into two open files."""
+        """`python -m` with `words` (or dbt with those after the first).
+
+        No file of it may grow beyond `room` bytes, if that is given, as on a disk that is full.
+        """
         if self.process is None:
             self._start()
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.connect(self.path)
+        out, error = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
         files = array.array("i", [out.fileno(), error.fileno()])
-        request = json.dumps({"words": list(words), "environment": dict(environment)}).encode()
+        request = json.dumps(
+            {"words": list(words), "environment": dict(environment), "room": room}
+        ).encode()
         connection.sendmsg(
             [len(request).to_bytes(4, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)]
         )
         connection.sendall(request)
         pid = int.from_bytes(_read(connection, 4), "big")
-        return Command(pid, connection)
+        return Command(pid, connection, out, error)
 
     def run(
         self, words: Sequence[str], environment: Mapping[str, str]
     ) -> subprocess.CompletedProcess:
         """The command to its end, with what it said."""
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
-            code = self.start(words, environment, out, error).wait()
-            out.seek(0)
-            error.seek(0)
-            return subprocess.CompletedProcess(
-                list(words), code, out.read().decode(), error.read().decode()
-            )
+        command = self.start(words, environment)
+        out, error = command.communicate()
+        return subprocess.CompletedProcess(list(words), command.returncode, out, error)
 
 
 def _read(connection: socket.socket, size: int) -> bytes:
@@ -231,6 +252,8 @@ def _serve_one(connection: socket.socket, manifests: dict[str, Any]) -> int:
         os.close(file)
     os.environ.clear()
     os.environ.update(request["environment"])
+    if request["room"] is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["room"],) * 2)
     connection.sendall(os.getpid().to_bytes(4, "big"))
     module, *arguments = request["words"]
     sys.argv = [module, *arguments]

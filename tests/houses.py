@@ -133,9 +133,10 @@ class House:
 
     def command(self, *words: str, with_catalog: bool = True) -> list[str]:
         """A `tally` command line for this house."""
-        return [sys.executable, "-m", *self._module(words, with_catalog)]
+        return [sys.executable, "-m", *self.words(*words, with_catalog=with_catalog)]
 
-    def _module(self, words: Sequence[str], with_catalog: bool = True) -> list[str]:
+    def words(self, *words: str, with_catalog: bool = True) -> list[str]:
+        """The same for the server of houses: what follows `python -m`."""
         line = ["orchestration.cli", *words, "--target", self.engine]
         if with_catalog and self.catalog is not None:
             line += ["--catalog", str(self.catalog)]
@@ -143,7 +144,7 @@ class House:
 
     def run(self, *words: str, with_catalog: bool = True) -> subprocess.CompletedProcess:
         """Run one `tally` command to its end, whatever that is."""
-        return SERVER.run(self._module(words, with_catalog), self.environment)
+        return SERVER.run(self.words(*words, with_catalog=with_catalog), self.environment)
 
     def dbt(self, *words: str) -> subprocess.CompletedProcess:
         """Run plain dbt to its end, whatever that is."""

@@ -7,7 +7,6 @@ end it holds what a house holds that nobody disturbed. `make crash` does it at m
 import contextlib
 import random
 import re
-import resource
 import subprocess
 import sys
 import time
@@ -27,7 +26,6 @@ from tests.crash import (
     ENGINES,
     LANDING,
     LEDGER_TABLES,
-    PROJECT,
     Moment,
     Watch,
     bytes_of,
@@ -39,6 +37,7 @@ from tests.crash import (
     steps_of,
     write_usage,
 )
+from tests.houses import PROJECT
 
 EACH = pytest.mark.parametrize("engine", ENGINES)
 BUILD = ("--through", scenario.THROUGH)
@@ -65,11 +64,6 @@ def _landed(house):
 
 def _closed(house):
     return {table: house.query(f"select count(*) from {table}") for table in LEDGER_TABLES}
-
-
-def _with_room_of(size):
-    """No file of the process may grow beyond `size`, as on a disk that is full."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def _cut_off(house, condition):
@@ -119,7 +113,7 @@ class _Story:
 
     def land_in_trouble(self, land):
         if self.house.engine == "duckdb":
-            process = start(self.house, land[0][1], preexec_fn=_with_room_of(600_000))
+            process = start(self.house, land[0][1], room=600_000)
             said = process.communicate()[1]
             self.seen["landing in trouble"] = said
             return
@@ -131,9 +125,7 @@ class _Story:
         if self.house.engine == "duckdb":
             watch = Watch(self.house)
             watch.begin()
-            process = start(
-                self.house, build[0][1], preexec_fn=_with_room_of(watch.file_size + 200_000)
-            )
+            process = start(self.house, build[0][1], room=watch.file_size + 200_000)
             self.seen["building in trouble"] = process.communicate()[1]
             return
         cut_off = _cut_off(self.house, "application_name = 'dbt'")
