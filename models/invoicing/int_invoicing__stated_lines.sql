@@ -1,3 +1,4 @@
+{{ config(pre_hook="{{ hash_joins_only() }}") }}
 -- What each line of a period comes to, state by state: as posted or rated first, as rated again for
 -- a correction, nothing once it is void, as rated again for a reissue. Of periods that the run
 -- corrects or acts on.

@@ -1,6 +1,7 @@
 {{ config(group="rating") }}
--- What goes back of a fee is never more than it was billed for, net of discounts, and never a
--- charge.
+-- What goes back of a fee is never more than it was billed for, net of discounts and as it had been
+-- corrected by then, and never a charge. Where a bill was corrected between two credits, each is
+-- looked at alone: the earlier one is corrected with the bill.
 with
 
 rated_lines as (
@@ -15,6 +16,12 @@ fee_credits as (
 
 ),
 
+reopened_periods as (
+
+    select * from {{ ref('int_rating__reopened_periods') }}
+
+),
+
 credit_sums as (
 
     select
@@ -23,7 +30,9 @@ credit_sums as (
         fee_credits.billed_invoice_number,
         fee_credits.billed_fee_from,
         sum(rated_lines.line_total) as credit_sum,
-        max(rated_lines.line_total) as highest_total
+        min(rated_lines.line_total) as lowest_total,
+        max(rated_lines.line_total) as highest_total,
+        max(rated_lines.cutoff_at) as credited_at
     from fee_credits
     inner join rated_lines
         on
@@ -39,23 +48,69 @@ credit_sums as (
         fee_credits.billed_invoice_number,
         fee_credits.billed_fee_from
 
+),
+
+-- A fee as it was first billed, and as it was rated again.
+rated_fees as (
+
+    select
+        rated_lines.subscription_id,
+        rated_lines.charge_id,
+        rated_lines.period_from,
+        rated_lines.line_total,
+        rated_lines.cutoff_at,
+        coalesce(
+            reopened_periods.own_period_number, rated_lines.invoice_number_in_subscription
+        ) as own_number,
+        reopened_periods.own_period_number is not null as is_rated_again
+    from rated_lines
+    left join reopened_periods
+        on
+            rated_lines.subscription_id = reopened_periods.subscription_id
+            and rated_lines.invoice_number_in_subscription = reopened_periods.period_number
+    where rated_lines.line_kind = 'recurring'
+
+),
+
+billed as (
+
+    select
+        credit_sums.*,
+        rated_fees.line_total as billed_total,
+        case
+            when rated_fees.is_rated_again then credit_sums.lowest_total
+            else credit_sums.credit_sum
+        end as credited_total,
+        row_number() over (
+            partition by
+                credit_sums.subscription_id,
+                credit_sums.charge_id,
+                credit_sums.billed_invoice_number,
+                credit_sums.billed_fee_from
+            order by rated_fees.cutoff_at desc, rated_fees.is_rated_again desc
+        ) as recency
+    from credit_sums
+    left join rated_fees
+        on
+            credit_sums.subscription_id = rated_fees.subscription_id
+            and credit_sums.charge_id = rated_fees.charge_id
+            and credit_sums.billed_invoice_number = rated_fees.own_number
+            and credit_sums.billed_fee_from = rated_fees.period_from
+            and credit_sums.credited_at >= rated_fees.cutoff_at
+
 )
 
 select
-    credit_sums.subscription_id,
-    credit_sums.charge_id,
-    credit_sums.billed_invoice_number,
-    credit_sums.credit_sum,
-    rated_lines.line_total as billed_total
-from credit_sums
-left join rated_lines
-    on
-        credit_sums.subscription_id = rated_lines.subscription_id
-        and credit_sums.charge_id = rated_lines.charge_id
-        and credit_sums.billed_invoice_number = rated_lines.invoice_number_in_subscription
-        and credit_sums.billed_fee_from = rated_lines.period_from
-        and rated_lines.line_kind = 'recurring'
+    subscription_id,
+    charge_id,
+    billed_invoice_number,
+    credited_total,
+    billed_total
+from billed
 where
-    credit_sums.highest_total >= 0
-    or rated_lines.line_total is null
-    or rated_lines.line_total + credit_sums.credit_sum < 0
+    recency = 1
+    and (
+        highest_total >= 0
+        or billed_total is null
+        or billed_total + credited_total < 0
+    )
