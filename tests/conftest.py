@@ -87,11 +87,11 @@ def scenario_twins(twins) -> dict[str, House]:
 
 @pytest.fixture(scope="session")
 def corrected_twins(twins) -> dict[str, House]:
-    """The story of late usage, closed in several builds on each engine."""
+    """The story of late usage, closed in several builds on DuckDB, in one on PostgreSQL."""
     from tests import test_corrections as story
 
     def build(house: House) -> None:
-        for day in story.STEPS:
+        for day in story.STEPS if house.engine == "duckdb" else story.STEPS[-1:]:
             house.build("--through", day)
 
     return twins(story._catalog(), story._rows(), build)

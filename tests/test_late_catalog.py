@@ -16,7 +16,7 @@ from tests.oracle import bill
 from tests.strategies import RAW_COLUMNS, catalog_row
 
 THROUGH = date(2026, 6, 5)
-STEPS = ("2026-02-05", "2026-03-10", "2026-03-25", "2026-04-20", "2026-05-04", str(THROUGH))
+STEPS = ("2026-02-05", "2026-03-25", "2026-04-20", str(THROUGH))
 LEDGER = ("ledger.documents", "ledger.lines", "ledger.closes", "ledger.sealed_days")
 #: When the paperwork was done: after the closes of January and February, and of March.
 FIRST, SECOND = "2026-03-20T10:00:00Z", "2026-04-14T15:30:00Z"
@@ -205,27 +205,17 @@ def _rows() -> list[dict]:
 
 @pytest.fixture(scope="module")
 def stepped(twins):
-    """Built in steps on each engine."""
+    """Built in steps on DuckDB; on PostgreSQL in one command, which stops by itself where the
+    catalogue changed late."""
 
     def build(house):
-        for day in STEPS:
+        for day in STEPS if house.engine == "duckdb" else STEPS[-1:]:
             house.build("--through", day)
 
     return twins(_catalog(), _rows(), build)
 
 
-@pytest.fixture(scope="module")
-def at_once(house):
-    """One command for all days: it stops by itself where the catalogue changed late."""
-    return house("duckdb", _catalog(), _rows()).build("--through", str(THROUGH))
-
-
-def test_one_range_closes_as_its_days_do(stepped, at_once):
-    for table in LEDGER:
-        assert stepped["duckdb"].export(table) == at_once.export(table), table
-
-
-def test_both_engines_have_the_same_ledger(stepped):
+def test_one_range_on_postgres_closes_as_steps_do_on_duckdb(stepped):
     for table in LEDGER:
         assert stepped["duckdb"].export(table) == stepped["postgres"].export(table), table
 
