@@ -16,12 +16,6 @@ fee_credits as (
 
 ),
 
-reopened_periods as (
-
-    select * from {{ ref('int_rating__reopened_periods') }}
-
-),
-
 credit_sums as (
 
     select
@@ -59,15 +53,9 @@ rated_fees as (
         rated_lines.period_from,
         rated_lines.line_total,
         rated_lines.cutoff_at,
-        coalesce(
-            reopened_periods.own_period_number, rated_lines.invoice_number_in_subscription
-        ) as own_number,
-        reopened_periods.own_period_number is not null as is_rated_again
+        {{ own_number('rated_lines.invoice_number_in_subscription') }} as own_number,
+        not {{ is_first_rating('rated_lines.invoice_number_in_subscription') }} as is_rated_again
     from rated_lines
-    left join reopened_periods
-        on
-            rated_lines.subscription_id = reopened_periods.subscription_id
-            and rated_lines.invoice_number_in_subscription = reopened_periods.period_number
     where rated_lines.line_kind = 'recurring'
 
 ),

@@ -145,7 +145,8 @@ def bill_customer(
         catalog, owned, usages, late, own, restate, since, as_of_at, outcomes
     )
     for restated_at, name, number in sorted(restated):
-        if number:
+        # A draft's corrections reach periods that have not started.
+        if number in again[restated_at][name].rated:
             account.rated(name, number, again[restated_at][name].rated[number])
     account.documents = own
 
