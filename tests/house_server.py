@@ -29,6 +29,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import yaml
+
 PROJECT = Path(__file__).resolve().parent.parent
 #: Vars that no node of the project is parsed differently for.
 HARMLESS_VARS = {"full"}
@@ -206,7 +208,7 @@ def _lend(manifests: dict[str, Any]) -> None:
             folders = {options.get("--profiles-dir"), options.get("--project-dir")}
             is_plain = (
                 not VERBS.isdisjoint(args)
-                and set(json.loads(options.get("--vars", "{}"))) <= HARMLESS_VARS
+                and set(yaml.safe_load(options.get("--vars", "{}"))) <= HARMLESS_VARS
                 and folders <= {None, str(PROJECT)}
             )
             if engine in manifests and is_plain:
