@@ -322,10 +322,11 @@ reasoned as (
             else 'ambiguous_subscription'
         end as reason,
         unbilled.outcome = 'metered' as is_metered,
-        -- What has closed and is not rated again was judged then.
+        -- What had come in for what has closed, and is not rated again, was judged then: when it
+        -- closed, or when an earlier run corrected it.
         coalesce(
             periods.cutoff_at <= {{ open_from() }}
-            and unbilled.load_day < cast(periods.cutoff_at as date)
+            and unbilled.load_day < cast({{ open_from() }} as date)
             and reopened_periods.subscription_id is null,
             false
         ) as is_judged,
