@@ -23,6 +23,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -87,6 +88,8 @@ class HouseServer:
     def __init__(self) -> None:
         self.process: subprocess.Popen | None = None
         self.path = ""
+        # The twins of a scenario are built by two threads.
+        self.lock = threading.Lock()
 
     def _start(self) -> None:
         folder = tempfile.mkdtemp(prefix="tally_server_")
@@ -111,8 +114,9 @@ class HouseServer:
 
         No file of it may grow beyond `room` bytes, if that is given, as on a disk that is full.
         """
-        if self.process is None:
-            self._start()
+        with self.lock:
+            if self.process is None:
+                self._start()
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.connect(self.path)
         out, error = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
