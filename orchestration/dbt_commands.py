@@ -180,7 +180,8 @@ def draft_command(
         select = [f"{file}+,+{model}" for file in changed for model in DRAFTS]
         exclude = ["path:models/staging/events", "path:models/metering"]
     else:
-        select = [*(f"+{model}" for model in DRAFTS), "invoices", "invoice_lines"]
+        shown = ("int_invoicing__balanced_documents", "disputed_lines", "invoices", "invoice_lines")
+        select = [*(f"+{model}" for model in DRAFTS), *shown]
         exclude = []
     command = _command(
         "build",
