@@ -11,16 +11,6 @@ from xdist.scheduler import LoadScopeScheduling
 #: Files that share houses of tests/conftest.py, those that take longest first. A file that is not
 #: named is a group of its own, after them.
 GROUPS = {
-    "scenario": (
-        "test_ledger",
-        "test_simulate",
-        "test_preview",
-        "test_crash",
-        "test_side_house",
-        "test_cli",
-        "test_data_tests",
-        "test_unit_tests",
-    ),
     "world": (
         "test_oracle",
         "test_usage_views",
@@ -28,10 +18,13 @@ GROUPS = {
         "test_engines_agree",
         "test_no_float",
     ),
-    "corrections": ("test_corrections", "test_replay"),
-    "late_catalog": ("test_late_catalog",),
-    "actions": ("test_actions",),
+    "scenario": ("test_ledger", "test_cli", "test_data_tests", "test_unit_tests"),
     "order": ("test_order",),
+    "corrections": ("test_corrections",),
+    "entitlements": ("test_entitlements",),
+    "allowances": ("test_allowances",),
+    "levels": ("test_levels",),
+    "demo": ("test_demo",),
 }
 GROUP_OF = {file: group for group, files in GROUPS.items() for file in files}
 PLACES = {group: place for place, group in enumerate(GROUPS)}
