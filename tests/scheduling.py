@@ -11,6 +11,13 @@ from xdist.scheduler import LoadScopeScheduling
 #: Files that share houses of tests/conftest.py, those that take longest first. A file that is not
 #: named is a group of its own, after them.
 GROUPS = {
+    "world": (
+        "test_oracle",
+        "test_usage_views",
+        "test_catalog_tables",
+        "test_engines_agree",
+        "test_no_float",
+    ),
     "scenario": (
         "test_ledger",
         "test_simulate",
@@ -21,17 +28,14 @@ GROUPS = {
         "test_data_tests",
         "test_unit_tests",
     ),
-    "world": (
-        "test_oracle",
-        "test_usage_views",
-        "test_catalog_tables",
-        "test_engines_agree",
-        "test_no_float",
-    ),
+    "order": ("test_order",),
     "corrections": ("test_corrections", "test_replay"),
     "late_catalog": ("test_late_catalog",),
     "actions": ("test_actions",),
-    "order": ("test_order",),
+    "entitlements": ("test_entitlements",),
+    "allowances": ("test_allowances",),
+    "levels": ("test_levels",),
+    "demo": ("test_demo",),
 }
 GROUP_OF = {file: group for group, files in GROUPS.items() for file in files}
 PLACES = {group: place for place, group in enumerate(GROUPS)}
