@@ -2,7 +2,8 @@
 
 A run ends before each day on which a row was recorded that held before it, so that there must be
 few such days: in a world with paperwork two, on which rows of weeks ago come in; else none, and
-what is recorded after it took effect is so on the same day, or before any usage was landed.
+what is recorded after it took effect, or takes a row back, is so on the same day, or before any
+usage was landed.
 """
 
 from __future__ import annotations
@@ -85,11 +86,17 @@ class Clerk:
 
     def record_again(self, row: Row, earlier: str, may_be_late: bool) -> None:
         day = day_of(row["changes_at"]).isoformat()
-        later = [one for one in self.days if one.date().isoformat() > max(day, earlier[:10])]
-        if may_be_late and later:
+        later = [
+            one
+            for one in self.days
+            if one.date().isoformat() > earlier[:10]
+            and (may_be_late or one.date().isoformat() < day)
+        ]
+        if later:
             row["recorded_at"] = self.time_of(later[0])
         else:
-            row["recorded_at"] = f"{max(day, earlier[:10])}T23:59:59Z"
+            begin = self.world.start.date().isoformat()
+            row["recorded_at"] = f"{max(earlier[:10], begin)}T23:59:59Z"
 
     def record_price(self, row: Row) -> None:
         since = row["valid_from"] or "1970-01-01"

@@ -1,7 +1,9 @@
 {#
     Rows of the catalogue that were recorded on a later day than the one from which they hold, so
     that closes may have gone by without them: changes of subscriptions, migrations of plans, and
-    prices that say that they bind what is closed, or that a pin may see.
+    prices that say that they bind what is closed, or that a pin may see. A row that amends or
+    withdraws a change is late for the fee that was billed in advance on what it takes back, even
+    where the change itself is to come.
 
     Gives subscription_id or plan_id (with customer_id where a price is for one alone), from_date
     (UTC or local, whichever is earlier is at most a day before), is_everywhere (a price that a pin
@@ -16,8 +18,25 @@
         coalesce(changes_on_date, cast(changes_at_instant as date)) as from_date,
         false as is_everywhere,
         recorded_at
-    from {{ ref("stg_catalog__subscription_changes") }}
-    where coalesce(changes_on_date, cast(changes_at_instant as date)) < cast(recorded_at as date)
+    from (
+        select
+            subscription_id,
+            changes_on_date,
+            changes_at_instant,
+            recorded_at,
+            min(recorded_at) over (
+                partition by
+                    subscription_id,
+                    change,
+                    charge_id,
+                    changes_on_date,
+                    changes_at_instant
+            ) as first_recorded_at
+        from {{ ref("stg_catalog__subscription_changes") }}
+    ) as changes
+    where
+        cast(recorded_at as date) > cast(first_recorded_at as date)
+        or coalesce(changes_on_date, cast(changes_at_instant as date)) < cast(recorded_at as date)
 
     union all
 

@@ -17,12 +17,14 @@ DAY = timedelta(days=1)
 @dataclass(frozen=True)
 class LateRow:
     """A row that a customer's closed periods may not have known: `holds_from` is None where a pin
-    sees it whatever its day.
+    sees it whatever its day. One that takes an earlier row back may be late for a fee that was
+    billed ahead, whatever its day.
     """
 
     customer_id: str
     holds_from: datetime | None
     recorded_at: datetime
+    takes_back: bool = False
 
 
 def late_rows(catalog: Catalog, rows: Rows, customer_id: str, known_at: datetime) -> list[LateRow]:
@@ -37,7 +39,7 @@ def late_rows(catalog: Catalog, rows: Rows, customer_id: str, known_at: datetime
     for row in rows.get("subscription_changes", []):
         if row["subscription_id"] in names:
             at = customer_instant(row["changes_at"], states)
-            found.append(LateRow(customer_id, at, recorded(row)))
+            found.append(LateRow(customer_id, at, recorded(row), takes_back(rows, row)))
     for row in rows.get("plan_migrations", []):
         if {row["from_plan_id"], row["to_plan_id"]} & plans:
             at = customer_instant(row["migrates_at"], states)
@@ -52,8 +54,17 @@ def late_rows(catalog: Catalog, rows: Rows, customer_id: str, known_at: datetime
         one
         for one in found
         if one.recorded_at < known_at
-        and (one.holds_from is None or one.holds_from < one.recorded_at)
+        and (one.holds_from is None or one.takes_back or one.holds_from < one.recorded_at)
     ]
+
+
+def takes_back(rows: Rows, row: dict[str, str]) -> bool:
+    """Whether the row amends or withdraws a row of its key of an earlier day."""
+    key = ("subscription_id", "change", "charge_id", "changes_at")
+    return any(
+        all(other[name] == row[name] for name in key) and recorded(other).date() < recorded(row).date()
+        for other in rows["subscription_changes"]
+    )
 
 
 def knowledge_stops(rows: Rows, first_day: date | None, as_of_at: datetime) -> list[datetime]:
@@ -72,7 +83,8 @@ def knowledge_stops(rows: Rows, first_day: date | None, as_of_at: datetime) -> l
                 since = day_of(row["changes_at" if name[0] == "s" else "migrates_at"])
                 is_late = True
             known = recorded(row)
-            if is_late and since < known.date() and known < as_of_at:
+            is_past = since < known.date() or (name[0] == "s" and takes_back(rows, row))
+            if is_late and is_past and known < as_of_at:
                 instants.add(datetime(known.year, known.month, known.day))
     if first_day is None:
         return []
