@@ -66,7 +66,8 @@ billed as (
 ),
 
 -- As it was corrected by then: a fee that a late row of the catalogue moved is given back as such.
--- (What late usage moves of its discounts is not.)
+-- (What late usage moves of its discounts is not.) A bill that a late row cut anew afterwards has
+-- the credit as one of its new parts.
 billed_states as (
 
     select
@@ -93,15 +94,9 @@ states as (
         fee_credits.*,
         billed.gross_total,
         billed.net_total,
-        row_number() over (
-            partition by
-                fee_credits.subscription_id,
-                fee_credits.invoice_number_in_subscription,
-                fee_credits.charge_id,
-                fee_credits.credit_from_date,
-                fee_credits.date_rank
-            order by billed.invoice_number_in_subscription desc
-        ) as recency
+        billed.invoice_number_in_subscription as billed_state,
+        {{ state_number('billed.invoice_number_in_subscription') }}
+        <= {{ reopened_number('0', 'fee_credits.cutoff_at') }} as is_known
     from fee_credits
     inner join billed_states as billed
         on
@@ -109,8 +104,6 @@ states as (
             and fee_credits.charge_id = billed.charge_id
             and fee_credits.billed_invoice_number
             = {{ own_number('billed.invoice_number_in_subscription') }}
-            and {{ state_number('billed.invoice_number_in_subscription') }}
-            <= {{ reopened_number('0', 'fee_credits.cutoff_at') }}
             and fee_credits.billed_fee_from = billed.period_from
             and (
                 {{ is_first_rating('billed.invoice_number_in_subscription') }}
@@ -120,28 +113,47 @@ states as (
 
 ),
 
+ranked_states as (
+
+    select
+        states.*,
+        row_number() over (
+            partition by
+                states.subscription_id,
+                states.invoice_number_in_subscription,
+                states.charge_id,
+                states.credit_from_date,
+                states.date_rank
+            order by
+                states.is_known desc,
+                case when states.is_known then -states.billed_state else states.billed_state end
+        ) as recency
+    from states
+
+),
+
 -- A discount on the bill is one on what was used of it.
 used as (
 
     select
-        states.*,
-        states.net_total as billed_total,
+        ranked_states.*,
+        ranked_states.net_total as billed_total,
         case
-            when states.gross_total = states.net_total then states.used_total
+            when ranked_states.gross_total = ranked_states.net_total then ranked_states.used_total
             else cast(
                 coalesce(
                     {{ multiply_divide_round(
-                        'states.used_total',
-                        minor_units('states.net_total', 'states.exponent'),
-                        minor_units('states.gross_total', 'states.exponent'),
-                        'states.exponent'
+                        'ranked_states.used_total',
+                        minor_units('ranked_states.net_total', 'ranked_states.exponent'),
+                        minor_units('ranked_states.gross_total', 'ranked_states.exponent'),
+                        'ranked_states.exponent'
                     ) }},
                     0
                 ) as {{ type_total() }}
             )
         end as used_net_total
-    from states
-    where states.recency = 1
+    from ranked_states
+    where ranked_states.recency = 1
 
 )
 

@@ -1,6 +1,7 @@
 {{ config(group="rating") }}
 -- What goes back of a fee is never more than it was billed for, net of discounts and as it had been
--- corrected by then, and never a charge. Where a bill was corrected between two credits, each is
+-- corrected by then, and never a charge; a bill that a late row cut anew afterwards counts as it first
+-- came to be. Where a bill was corrected between two credits, each is
 -- looked at alone: the earlier one is corrected with the bill.
 with
 
@@ -75,7 +76,12 @@ billed as (
                 credit_sums.charge_id,
                 credit_sums.billed_invoice_number,
                 credit_sums.billed_fee_from
-            order by rated_fees.cutoff_at desc, rated_fees.is_rated_again desc
+            order by
+                case when credit_sums.credited_at >= rated_fees.cutoff_at then 0 else 1 end,
+                case when credit_sums.credited_at >= rated_fees.cutoff_at then rated_fees.cutoff_at end
+                desc,
+                rated_fees.cutoff_at asc,
+                rated_fees.is_rated_again desc
         ) as recency
     from credit_sums
     left join rated_fees
@@ -84,7 +90,6 @@ billed as (
             and credit_sums.charge_id = rated_fees.charge_id
             and credit_sums.billed_invoice_number = rated_fees.own_number
             and credit_sums.billed_fee_from = rated_fees.period_from
-            and credit_sums.credited_at >= rated_fees.cutoff_at
 
 )
 
