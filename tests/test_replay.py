@@ -99,7 +99,8 @@ def test_what_was_closed_in_steps_comes_out_of_one_range(replayed):
         "sealed days": counts["sealed_days"],
     }
     assert counts["documents"] > 60
-    assert len(replayed["before"]["ledger.seals"]) > 4
+    seals = len(replayed["before"]["ledger.seals"])
+    assert seals > 4 if replayed["house"].engine == "duckdb" else seals == 1
 
 
 def test_nothing_but_the_side_schemas_was_touched(replayed):

@@ -53,8 +53,8 @@
     {%- endfor -%}
     {%- if node_id("rated_lines") not in statuses -%} {{ return("") }} {%- endif -%}
     {%- set failed = statuses.values() | select("in", ["error", "fail", "runtime error"]) | list -%}
-    {%- set has_succeeded = not failed and statuses[node_id("rated_lines")] == "success" -%}
-    {%- set has_window = statuses.get(node_id("build_window")) == "success" -%}
+    {%- set has_succeeded = not failed and is_made("rated_lines", statuses) -%}
+    {%- set has_window = is_made("build_window", statuses) -%}
     insert into {{ run_log() }} ({{ column_names(run_log_columns()) }})
     select
         {{ text_literal(invocation_id) }},
@@ -69,24 +69,30 @@
         {{ "build_window.through_day" if has_window else "null" }},
         {{ day_var("open_day") }},
         {{ "build_window.close_at" if has_window else "null" }},
-        {%- if has_succeeded %}
+        {%- if has_succeeded and is_made("built_days", statuses) %}
         (
             select coalesce(sum(built_days.landed_count), 0)
             from {{ made_table("builds", "built_days") }} as built_days
             where built_days.load_day between build_window.from_day and build_window.through_day
         ),
+        {%- else %}
+        null,
+        {%- endif %}
+        {%- if has_succeeded %}
         (
             select count(*)
             from {{ made_table("marts", "rated_lines") }} as rated_lines
             where rated_lines.cutoff_at > build_window.open_from
         ),
+        {%- else %}
+        null,
+        {%- endif %}
+        {%- if has_succeeded and is_made("int_invoicing__closed_documents", statuses) %}
         (
             select count(*)
             from {{ made_table("invoicing", "int_invoicing__closed_documents") }}
         )
         {%- else %}
-        null,
-        null,
         null
         {%- endif %}
     {%- if has_window %}
@@ -97,6 +103,11 @@
 {# A table of the run; a hook belongs to no group, and may not ref() what is private to one. #}
 {% macro made_table(schema, name) -%}
     {{ return(var("schema_prefix", "") ~ schema ~ "." ~ name) }}
+{%- endmacro %}
+
+{# Whether the run made a model: a preview or a replay selects what it needs. #}
+{% macro is_made(name, statuses) -%}
+    {{ return(statuses.get(node_id(name)) == "success") }}
 {%- endmacro %}
 
 {% macro node_id(name) -%} {{ return("model.tallyhouse." ~ name) }} {%- endmacro %}

@@ -36,10 +36,11 @@ def late_rows(catalog: Catalog, rows: Rows, customer_id: str, known_at: datetime
     plans = {phase.plan_id for phase in phases}
     is_pinned = any(phase.pin for phase in phases)
     found = []
+    first = first_days(rows)
     for row in rows.get("subscription_changes", []):
         if row["subscription_id"] in names:
             at = customer_instant(row["changes_at"], states)
-            found.append(LateRow(customer_id, at, recorded(row), takes_back(rows, row)))
+            found.append(LateRow(customer_id, at, recorded(row), takes_back(row, first)))
     for row in rows.get("plan_migrations", []):
         if {row["from_plan_id"], row["to_plan_id"]} & plans:
             at = customer_instant(row["migrates_at"], states)
@@ -58,13 +59,22 @@ def late_rows(catalog: Catalog, rows: Rows, customer_id: str, known_at: datetime
     ]
 
 
-def takes_back(rows: Rows, row: dict[str, str]) -> bool:
+def change_key(row: dict[str, str]) -> tuple[str, ...]:
+    return (row["subscription_id"], row["change"], row["charge_id"], row["changes_at"])
+
+
+def first_days(rows: Rows) -> dict[tuple[str, ...], date]:
+    """The day on which each change was recorded first."""
+    found: dict[tuple[str, ...], date] = {}
+    for row in rows.get("subscription_changes", []):
+        day = recorded(row).date()
+        found[change_key(row)] = min(day, found.get(change_key(row), day))
+    return found
+
+
+def takes_back(row: dict[str, str], first: dict[tuple[str, ...], date]) -> bool:
     """Whether the row amends or withdraws a row of its key of an earlier day."""
-    key = ("subscription_id", "change", "charge_id", "changes_at")
-    return any(
-        all(other[name] == row[name] for name in key) and recorded(other).date() < recorded(row).date()
-        for other in rows["subscription_changes"]
-    )
+    return first[change_key(row)] < recorded(row).date()
 
 
 def knowledge_stops(rows: Rows, first_day: date | None, as_of_at: datetime) -> list[datetime]:
@@ -74,6 +84,7 @@ def knowledge_stops(rows: Rows, first_day: date | None, as_of_at: datetime) -> l
     between. What was recorded before the first usage was landed was known from the beginning.
     """
     instants = set()
+    first = first_days(rows)
     for name in ("subscription_changes", "plan_migrations", "prices"):
         for row in rows.get(name, []):
             if name == "prices":
@@ -83,7 +94,7 @@ def knowledge_stops(rows: Rows, first_day: date | None, as_of_at: datetime) -> l
                 since = day_of(row["changes_at" if name[0] == "s" else "migrates_at"])
                 is_late = True
             known = recorded(row)
-            is_past = since < known.date() or (name[0] == "s" and takes_back(rows, row))
+            is_past = since < known.date() or (name[0] == "s" and takes_back(row, first))
             if is_late and is_past and known < as_of_at:
                 instants.add(datetime(known.year, known.month, known.day))
     if first_day is None:
