@@ -2,8 +2,9 @@
 
 A run ends before each day on which a row was recorded that held before it, so that there must be
 few such days: in a world with paperwork two, on which rows of weeks ago come in; else none, and
-what is recorded after it took effect, or takes a row back, is so on the same day, or before any
-usage was landed.
+what is recorded after it took effect is so on the same day, or before any usage was landed. So is
+what may move where a fee was known to be cut (another change before it, one that is taken back, a
+migration).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tests.oracle.knowledge import day_of
+from tests.oracle.knowledge import day_of, rows_that_move_cuts
 
 if TYPE_CHECKING:
     from tests.strategies import Row, World
@@ -42,17 +43,39 @@ class Clerk:
                 for row in catalog["plan_migrations"]
                 if self.are_alike([row["from_plan_id"], row["to_plan_id"]])
             ]
+        begin = self.world.start.date().isoformat()
         for row in catalog["plan_migrations"]:
             self.record(row, row["migrates_at"], may_be_late=True)
+            is_late = any(row["recorded_at"].startswith(str(one.date())) for one in self.days)
+            if row["recorded_at"][:10] > begin and not is_late:
+                row["recorded_at"] = f"{begin}{row['recorded_at'][10:]}"
         changes: dict[str, list[Row]] = {}
         for row in catalog["subscription_changes"]:
             changes.setdefault(row["subscription_id"], []).append(row)
         for subscription in catalog["subscriptions"]:
             own = changes.get(subscription["subscription_id"], [])
             self.record_changes(subscription, own)
+        self.make_known()
         for row in catalog["prices"]:
             if row["recorded_at"]:
                 self.record_price(row)
+
+    def make_known(self) -> None:
+        """Rows that move cuts were known from the beginning, but for those of paperwork."""
+        begin = self.world.start.date().isoformat()
+        days = {one.date().isoformat() for one in self.days}
+        while True:
+            moving = rows_that_move_cuts(self.world.catalog)
+            found = [
+                row
+                for row in self.world.catalog["subscription_changes"]
+                if id(row) in moving and row["recorded_at"][:10] not in {*days, begin}
+                if row["recorded_at"][:10] > begin
+            ]
+            for row in found:
+                row["recorded_at"] = f"{begin}{row['recorded_at'][10:]}"
+            if not found:
+                return
 
     def are_alike(self, plan_ids: list[str]) -> bool:
         grids = {tuple((self.plans[plan_id][name] or "1") for name in GRID) for plan_id in plan_ids}

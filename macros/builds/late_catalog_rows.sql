@@ -1,9 +1,11 @@
 {#
-    Rows of the catalogue that were recorded on a later day than the one from which they hold, so
-    that closes may have gone by without them: changes of subscriptions, migrations of plans, and
-    prices that say that they bind what is closed, or that a pin may see. A row that amends or
-    withdraws a change is late for the fee that was billed in advance on what it takes back, even
-    where the change itself is to come.
+    Rows of the catalogue that closes may have gone by without:
+    - changes of subscriptions that were recorded on a later day than the one from which they hold;
+    - changes that take back (amend, withdraw) a row of an earlier day, or take effect before
+      something of their subscription that was known on an earlier day: a fee that was billed in
+      advance was billed to where it was known to be cut;
+    - migrations of plans, for which all that is known of the plan's subscriptions may be such;
+    - prices that say that they bind what is closed, or that a pin may see, and hold from before.
 
     Gives subscription_id or plan_id (with customer_id where a price is for one alone), from_date
     (UTC or local, whichever is earlier is at most a day before), is_everywhere (a price that a pin
@@ -11,18 +13,25 @@
     Source: DESIGN, What is known when; Closing, Adjustments.
 #}
 {% macro late_catalog_rows() -%}
-    select
-        subscription_id,
-        cast(null as {{ type_text() }}) as plan_id,
-        cast(null as {{ type_text() }}) as customer_id,
-        coalesce(changes_on_date, cast(changes_at_instant as date)) as from_date,
-        false as is_everywhere,
-        recorded_at
-    from (
+    with
+
+    migration_days as (
+
+        select
+            from_plan_id,
+            to_plan_id,
+            coalesce(migrates_on_date, cast(migrates_at_instant as date)) as from_date,
+            recorded_at
+        from {{ ref("stg_catalog__plan_migrations") }}
+
+    ),
+
+    change_days as (
+
         select
             subscription_id,
-            changes_on_date,
-            changes_at_instant,
+            plan_id,
+            coalesce(changes_on_date, cast(changes_at_instant as date)) as from_date,
             recorded_at,
             min(recorded_at) over (
                 partition by
@@ -33,31 +42,111 @@
                     changes_at_instant
             ) as first_recorded_at
         from {{ ref("stg_catalog__subscription_changes") }}
-    ) as changes
-    where
-        cast(recorded_at as date) > cast(first_recorded_at as date)
-        or coalesce(changes_on_date, cast(changes_at_instant as date)) < cast(recorded_at as date)
 
-    union all
+    ),
+
+    -- What may cut a fee of a subscription, by the day: another change, its end, a migration.
+    cuts as (
+
+        select
+            subscription_id,
+            from_date,
+            recorded_at
+        from change_days
+
+        union all
+
+        select
+            subscription_id,
+            coalesce(ends_on_date, cast(ends_at_instant as date)) as from_date,
+            recorded_at
+        from {{ ref("stg_catalog__subscriptions") }}
+        where ends_on_date is not null or ends_at_instant is not null
+
+        union all
+
+        select
+            plans_of.subscription_id,
+            migration_days.from_date,
+            migration_days.recorded_at
+        from migration_days
+        inner join (
+            select
+                subscription_id,
+                plan_id
+            from {{ ref("stg_catalog__subscriptions") }}
+
+            union
+
+            select
+                subscription_id,
+                plan_id
+            from change_days
+            where plan_id is not null
+        ) as plans_of
+            on
+                migration_days.from_plan_id = plans_of.plan_id
+                or migration_days.from_plan_id in (
+                    select others.to_plan_id from migration_days as others
+                )
+
+    ),
+
+    -- Local dates stand as they are: a day more covers every zone.
+    overtaking as (
+
+        select distinct
+            change_days.subscription_id,
+            change_days.from_date,
+            change_days.recorded_at
+        from change_days
+        inner join cuts
+            on
+                change_days.subscription_id = cuts.subscription_id
+                and cuts.from_date >= change_days.from_date - 1
+                and cast(cuts.recorded_at as date) < cast(change_days.recorded_at as date)
+
+    )
+
+    select
+        subscription_id,
+        cast(null as {{ type_text() }}) as plan_id,
+        cast(null as {{ type_text() }}) as customer_id,
+        from_date,
+        false as is_everywhere,
+        recorded_at
+    from change_days
+    where
+        from_date < cast(recorded_at as date)
+        or cast(first_recorded_at as date) < cast(recorded_at as date)
+
+    union
+
+    select
+        subscription_id,
+        cast(null as {{ type_text() }}) as plan_id,
+        cast(null as {{ type_text() }}) as customer_id,
+        from_date,
+        false as is_everywhere,
+        recorded_at
+    from overtaking
+
+    union
 
     select
         cast(null as {{ type_text() }}) as subscription_id,
         plans.plan_id,
         cast(null as {{ type_text() }}) as customer_id,
-        coalesce(migrations.migrates_on_date, cast(migrations.migrates_at_instant as date))
-            as from_date,
+        migration_days.from_date,
         false as is_everywhere,
-        migrations.recorded_at
-    from {{ ref("stg_catalog__plan_migrations") }} as migrations
+        migration_days.recorded_at
+    from migration_days
     inner join {{ ref("stg_catalog__plans") }} as plans
-        on plans.plan_id in (migrations.from_plan_id, migrations.to_plan_id)
-    where
-        coalesce(migrations.migrates_on_date, cast(migrations.migrates_at_instant as date))
-        < cast(migrations.recorded_at as date)
+        on plans.plan_id in (migration_days.from_plan_id, migration_days.to_plan_id)
 
-    union all
+    union
 
-    select distinct
+    select
         cast(null as {{ type_text() }}) as subscription_id,
         prices.plan_id,
         prices.customer_id,

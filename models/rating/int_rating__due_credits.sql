@@ -66,8 +66,7 @@ billed as (
 ),
 
 -- As it was corrected by then: a fee that a late row of the catalogue moved is given back as such.
--- (What late usage moves of its discounts is not.) A bill that a late row cut anew afterwards has
--- the credit as one of its new parts.
+-- (What late usage moves of its discounts is not.)
 billed_states as (
 
     select
@@ -88,6 +87,65 @@ billed_states as (
 
 ),
 
+-- What was given back once stays, whatever the bill comes to later.
+given as (
+
+    select
+        subscription_id,
+        charge_id,
+        {{ own_number('invoice_number_in_subscription') }} as own_number,
+        period_from,
+        max(line_total) as line_total
+    from (
+        {{ closed_lines("line_kind = 'credit'", states=true) }}
+    ) as closed_credits
+    group by
+        subscription_id,
+        charge_id,
+        {{ own_number('invoice_number_in_subscription') }},
+        period_from
+
+),
+
+first_reopened as (
+
+    select
+        subscription_id,
+        own_period_number,
+        min(cutoff_at) as cutoff_at
+    from {{ ref('int_rating__reopened_periods') }}
+    group by
+        subscription_id,
+        own_period_number
+
+),
+
+-- It is made by its own invoice, or, where what asks for it came in late, by the first correction.
+made_credits as (
+
+    select
+        fee_credits.*,
+        given.line_total as given_total,
+        case
+            when fee_credits.cutoff_at > {{ open_from() }} or given.line_total is not null
+                then fee_credits.cutoff_at
+            else first_reopened.cutoff_at
+        end as made_at
+    from fee_credits
+    left join given
+        on
+            fee_credits.subscription_id = given.subscription_id
+            and fee_credits.charge_id = given.charge_id
+            and fee_credits.invoice_number_in_subscription = given.own_number
+            and fee_credits.credit_from = given.period_from
+    left join first_reopened
+        on
+            fee_credits.subscription_id = first_reopened.subscription_id
+            and fee_credits.invoice_number_in_subscription = first_reopened.own_period_number
+
+),
+
+-- A bill that was cut anew afterwards has the credit as one of its new parts.
 states as (
 
     select
@@ -96,8 +154,8 @@ states as (
         billed.net_total,
         billed.invoice_number_in_subscription as billed_state,
         {{ state_number('billed.invoice_number_in_subscription') }}
-        <= {{ reopened_number('0', 'fee_credits.cutoff_at') }} as is_known
-    from fee_credits
+        <= {{ reopened_number('0', 'fee_credits.made_at') }} as is_known
+    from made_credits as fee_credits
     inner join billed_states as billed
         on
             fee_credits.subscription_id = billed.subscription_id
@@ -155,46 +213,53 @@ used as (
     from ranked_states
     where ranked_states.recency = 1
 
+),
+
+credited as (
+
+    select
+        used.*,
+        coalesce(
+            used.given_total + used.billed_total,
+            least(greatest(used.used_net_total, 0), used.billed_total)
+        ) as credited_used_total
+    from used
+    where used.given_total is not null or used.used_net_total < used.billed_total
+
 )
 
 -- Never more than was billed, and nothing is charged here.
 select
     {{ rated_line_id(
-        'used',
+        'credited',
         'invoice_number_in_subscription',
         "'credit'",
-        'cast(used.credit_from_date as ' ~ type_text() ~ ')',
+        'cast(credited.credit_from_date as ' ~ type_text() ~ ')',
         'date_rank'
     ) }} as rated_line_id,
-    used.subscription_id,
-    used.customer_id,
-    used.plan_id,
-    used.invoice_number_in_subscription,
-    used.period_number,
-    used.charge_id,
+    credited.subscription_id,
+    credited.customer_id,
+    credited.plan_id,
+    credited.invoice_number_in_subscription,
+    credited.period_number,
+    credited.charge_id,
     charges.position as charge_position,
     charges.name,
     1 as part_number,
-    used.credit_from as period_from,
-    used.credit_to as period_to,
+    credited.credit_from as period_from,
+    credited.credit_to as period_to,
     charges.proration,
-    used.used_units,
-    used.full_units,
-    cast(used.billed_total as {{ type_total() }}) as billed_total,
-    cast(
-        least(greatest(used.used_net_total, 0), used.billed_total) as {{ type_total() }}
-    ) as used_total,
-    cast(
-        least(greatest(used.used_net_total, 0), used.billed_total) - used.billed_total
-        as {{ type_total() }}
-    ) as line_total,
-    used.currency,
-    used.exponent,
+    credited.used_units,
+    credited.full_units,
+    cast(credited.billed_total as {{ type_total() }}) as billed_total,
+    cast(credited.credited_used_total as {{ type_total() }}) as used_total,
+    cast(credited.credited_used_total - credited.billed_total as {{ type_total() }}) as line_total,
+    credited.currency,
+    credited.exponent,
     charges.tax_code,
-    used.cutoff_at
-from used
+    credited.cutoff_at
+from credited
 inner join charges
     on
-        used.plan_id = charges.plan_id
-        and used.charge_id = charges.charge_id
-where used.used_net_total < used.billed_total
+        credited.plan_id = charges.plan_id
+        and credited.charge_id = charges.charge_id

@@ -120,11 +120,13 @@ def dependents(catalog: Catalog, subscription: Subscription) -> str:
 
 def line_key(subscription_id: str, number: int, line: Line) -> Key:
     """What makes it the same line in every state of its period; text, for it is ordered by it."""
+    place = line.part_number
     if line.kind in (*FEES, "credit"):
+        place = line.date_rank
         detail = "/" + (line.from_date.isoformat() if line.from_date else "")
     else:
         detail = f"/{line.dimension_values}" if line.dimension_values else ""
-    part = f".{line.part_number}" if line.part_number > 1 else ""
+    part = f".{place}" if place > 1 else ""
     return number, f"{subscription_id}/{number}/{line.charge_id}/{line.kind}{part}{detail}"
 
 

@@ -1,5 +1,6 @@
 """Invoices: fees and rated usage of a cycle, numbered once closed (*Plans*, *Closing*)."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from fractions import Fraction
@@ -43,6 +44,8 @@ class Line:
     line_total: str
     steps: tuple[Step, ...]
     from_date: date
+    #: The place among fees, or credits, of its charge that begin on the same date.
+    date_rank: int = 1
     #: The invoice whose period a correction belongs to; blank for other lines.
     adjusts: str = ""
 
@@ -86,7 +89,10 @@ def quantity_text(quantity: Fraction | None) -> str | None:
 
 def number_lines(invoice_id: str, drafts: list[Draft]) -> list[Line]:
     lines = []
+    ranks: Counter[tuple] = Counter()
     for number, draft in enumerate(sorted(drafts, key=lambda draft: draft.order), start=1):
+        begun = (draft.kind, draft.charge_id, draft.from_date)
+        ranks[begun] += 1
         lines.append(
             Line(
                 invoice_id=invoice_id,
@@ -107,6 +113,7 @@ def number_lines(invoice_id: str, drafts: list[Draft]) -> list[Line]:
                 line_total=fixed(draft.left, TOTAL_DIGITS),
                 steps=draft.steps,
                 from_date=draft.from_date,
+                date_rank=ranks[begun],
             )
         )
     return lines

@@ -17,14 +17,14 @@ DAY = timedelta(days=1)
 @dataclass(frozen=True)
 class LateRow:
     """A row that a customer's closed periods may not have known: `holds_from` is None where a pin
-    sees it whatever its day. One that takes an earlier row back may be late for a fee that was
-    billed ahead, whatever its day.
+    sees it whatever its day. One that moves where a fee was known to be cut may be late for a fee
+    that was billed ahead, whatever its day.
     """
 
     customer_id: str
     holds_from: datetime | None
     recorded_at: datetime
-    takes_back: bool = False
+    moves_cuts: bool = False
 
 
 def late_rows(catalog: Catalog, rows: Rows, customer_id: str, known_at: datetime) -> list[LateRow]:
@@ -36,15 +36,18 @@ def late_rows(catalog: Catalog, rows: Rows, customer_id: str, known_at: datetime
     plans = {phase.plan_id for phase in phases}
     is_pinned = any(phase.pin for phase in phases)
     found = []
-    first = first_days(rows)
-    for row in rows.get("subscription_changes", []):
-        if row["subscription_id"] in names:
-            at = customer_instant(row["changes_at"], states)
-            found.append(LateRow(customer_id, at, recorded(row), takes_back(row, first)))
+    own = {
+        name: [row for row in rows.get(name, []) if row["subscription_id"] in names]
+        for name in ("subscriptions", "subscription_changes")
+    }
+    moving = rows_that_move_cuts(rows | own)
+    for row in own["subscription_changes"]:
+        at = customer_instant(row["changes_at"], states)
+        found.append(LateRow(customer_id, at, recorded(row), id(row) in moving))
     for row in rows.get("plan_migrations", []):
         if {row["from_plan_id"], row["to_plan_id"]} & plans:
             at = customer_instant(row["migrates_at"], states)
-            found.append(LateRow(customer_id, at, recorded(row)))
+            found.append(LateRow(customer_id, at, recorded(row), moves_cuts=True))
     for row in rows.get("prices", []):
         is_own = row.get("customer_id") in (None, "", customer_id) and row["plan_id"] in plans
         if is_own and (row.get("applies_to") == "closed" or is_pinned):
@@ -55,7 +58,7 @@ def late_rows(catalog: Catalog, rows: Rows, customer_id: str, known_at: datetime
         one
         for one in found
         if one.recorded_at < known_at
-        and (one.holds_from is None or one.takes_back or one.holds_from < one.recorded_at)
+        and (one.holds_from is None or one.moves_cuts or one.holds_from < one.recorded_at)
     ]
 
 
@@ -63,39 +66,66 @@ def change_key(row: dict[str, str]) -> tuple[str, ...]:
     return (row["subscription_id"], row["change"], row["charge_id"], row["changes_at"])
 
 
-def first_days(rows: Rows) -> dict[tuple[str, ...], date]:
-    """The day on which each change was recorded first."""
-    found: dict[tuple[str, ...], date] = {}
-    for row in rows.get("subscription_changes", []):
-        day = recorded(row).date()
-        found[change_key(row)] = min(day, found.get(change_key(row), day))
-    return found
+def rows_that_move_cuts(rows: Rows) -> set[int]:
+    """Which changes amend or withdraw a row of an earlier day, or take effect before something of
+    their subscription that was known on an earlier day (days are local or UTC: one more counts).
 
-
-def takes_back(row: dict[str, str], first: dict[tuple[str, ...], date]) -> bool:
-    """Whether the row amends or withdraws a row of its key of an earlier day."""
-    return first[change_key(row)] < recorded(row).date()
+    Gives the rows' `id`.
+    """
+    changes = rows.get("subscription_changes", [])
+    migrations = rows.get("plan_migrations", [])
+    targets = {row["to_plan_id"] for row in migrations}
+    first: dict[tuple[str, ...], date] = {}
+    plans: dict[str, set[str]] = {}
+    #: By subscription (from when, recorded on which day).
+    cuts: dict[str, list[tuple[date, date]]] = {}
+    for row in rows.get("subscriptions", []):
+        name = row["subscription_id"]
+        plans.setdefault(name, set()).add(row["plan_id"])
+        if row["ends_at"]:
+            cuts.setdefault(name, []).append((day_of(row["ends_at"]), recorded(row).date()))
+    for row in changes:
+        name, known = row["subscription_id"], recorded(row).date()
+        first[change_key(row)] = min(known, first.get(change_key(row), known))
+        cuts.setdefault(name, []).append((day_of(row["changes_at"]), known))
+        if row["plan_id"]:
+            plans.setdefault(name, set()).add(row["plan_id"])
+    for row in migrations:
+        for name, own in plans.items():
+            if row["from_plan_id"] in own | targets:
+                known = recorded(row).date()
+                cuts.setdefault(name, []).append((day_of(row["migrates_at"]), known))
+    return {
+        id(row)
+        for row in changes
+        if first[change_key(row)] < recorded(row).date()
+        or any(
+            from_day >= day_of(row["changes_at"]) - DAY and known < recorded(row).date()
+            for from_day, known in cuts[row["subscription_id"]]
+        )
+    }
 
 
 def knowledge_stops(rows: Rows, first_day: date | None, as_of_at: datetime) -> list[datetime]:
     """Midnights, in order, up to which closes do not know what was recorded on the day after.
 
     Every row that says something of before it was recorded makes one, be it that no close lies
-    between. What was recorded before the first usage was landed was known from the beginning.
+    between, and every one that may move where a fee was known to be cut. What was recorded before
+    the first usage was landed was known from the beginning.
     """
     instants = set()
-    first = first_days(rows)
+    moving = rows_that_move_cuts(rows)
     for name in ("subscription_changes", "plan_migrations", "prices"):
         for row in rows.get(name, []):
-            if name == "prices":
-                is_late = row.get("applies_to") == "closed" or has_pins(rows)
-                since = valid_date(row)
-            else:
-                since = day_of(row["changes_at" if name[0] == "s" else "migrates_at"])
-                is_late = True
             known = recorded(row)
-            is_past = since < known.date() or (name[0] == "s" and takes_back(row, first))
-            if is_late and is_past and known < as_of_at:
+            if name == "prices":
+                is_closed = row.get("applies_to") == "closed" or has_pins(rows)
+                is_late = is_closed and valid_date(row) < known.date()
+            elif name == "plan_migrations":
+                is_late = True
+            else:
+                is_late = id(row) in moving or day_of(row["changes_at"]) < known.date()
+            if is_late and known < as_of_at:
                 instants.add(datetime(known.year, known.month, known.day))
     if first_day is None:
         return []
