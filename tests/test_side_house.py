@@ -7,6 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
 from orchestration.archive import read_archive, rows_of_customers
 from orchestration.catalog import Source
@@ -24,12 +25,15 @@ NAMES = "select table_schema || '.' || table_name from information_schema.tables
 
 @contextmanager
 def inside(house):
-    """This process in the environment of a house."""
+    """This process in the environment of a house, of which dbt keeps nothing open afterwards."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in house.environment.items():
             patch.setenv(name, value)
         patch.delenv("TALLY_CATALOG", raising=False)
-        yield
+        try:
+            yield
+        finally:
+            DuckDBConnectionManager.close_all_connections()
 
 
 def side_house(house, prefix="side_", **options):

@@ -343,41 +343,16 @@ net_lines as (
 
     union all
 
-    -- Credits on closed invoices stand: a subscription that is rated again counts them as they are.
+    -- Credits on invoices of periods that are rated again, those that came in late among them.
     select
-        credits.subscription_id,
-        credits.charge_id,
+        reopened_credits.subscription_id,
+        reopened_credits.charge_id,
         greatest(
-            {{ reopened_number('credits.period_number', 'reopened_periods.cutoff_at') }},
-            reopened_periods.period_number
+            reopened_credits.period_number, reopened_credits.invoice_number_in_subscription
         ) as counted_period_number,
         cast(null as {{ type_quantity() }}) as quantity,
-        credits.line_total
-    from (
-        select
-            subscription_id,
-            charge_id,
-            period_number,
-            invoice_number_in_subscription,
-            line_total
-        from credit_lines
-
-        union all
-
-        select
-            closed_credits.subscription_id,
-            closed_credits.charge_id,
-            closed_credits.service_period_number as period_number,
-            closed_credits.invoice_number_in_subscription,
-            closed_credits.line_total
-        from (
-            {{ closed_lines("line_kind = 'credit'") }}
-        ) as closed_credits
-    ) as credits
-    inner join reopened_periods
-        on
-            credits.subscription_id = reopened_periods.subscription_id
-            and credits.invoice_number_in_subscription = reopened_periods.own_period_number
+        reopened_credits.line_total
+    from {{ ref('int_rating__reopened_credits') }} as reopened_credits
 
     union all
 
