@@ -196,20 +196,7 @@ used as (
     select
         ranked_states.*,
         ranked_states.net_total as billed_total,
-        case
-            when ranked_states.gross_total = ranked_states.net_total then ranked_states.used_total
-            else cast(
-                coalesce(
-                    {{ multiply_divide_round(
-                        'ranked_states.used_total',
-                        minor_units('ranked_states.net_total', 'ranked_states.exponent'),
-                        minor_units('ranked_states.gross_total', 'ranked_states.exponent'),
-                        'ranked_states.exponent'
-                    ) }},
-                    0
-                ) as {{ type_total() }}
-            )
-        end as used_net_total
+        {{ net_used_total('ranked_states') }} as used_net_total
     from ranked_states
     where ranked_states.recency = 1
 
@@ -251,6 +238,9 @@ select
     charges.proration,
     credited.used_units,
     credited.full_units,
+    credited.billed_invoice_number,
+    credited.billed_fee_from,
+    credited.used_total as gross_used_total,
     cast(credited.billed_total as {{ type_total() }}) as billed_total,
     cast(credited.credited_used_total as {{ type_total() }}) as used_total,
     cast(credited.credited_used_total - credited.billed_total as {{ type_total() }}) as line_total,

@@ -150,7 +150,11 @@ known_periods as (
         on
             late_buckets.customer_id = periods.customer_id
             and late_buckets.bucket_from < periods.period_to
-            and late_buckets.bucket_from > periods.period_from - interval '15 minutes'
+            -- A level of before the subscription is carried into its first period.
+            and (
+                late_buckets.bucket_from > periods.period_from - interval '15 minutes'
+                or periods.period_number = 1
+            )
             and late_buckets.load_day >= cast(periods.cutoff_at as date)
 
 ),

@@ -1,5 +1,6 @@
 {{ config(materialized='view') }}
--- Credits of fees on invoices of periods that are rated again, as they come to now.
+-- Credits of fees on invoices of periods that are rated again: as they were made, unless the bill
+-- has come to what was used of it, and nothing is left to give back.
 with
 
 due_credits as (
@@ -12,42 +13,100 @@ reopened_periods as (
 
     select * from {{ ref('int_rating__reopened_periods') }}
 
+),
+
+discount_sums as (
+
+    select
+        rated_line_id,
+        sum(discount_total) as discount_total
+    from {{ ref('int_rating__invoice_discounts') }}
+    group by rated_line_id
+
+),
+
+bills as (
+
+    select
+        charge_lines.subscription_id,
+        charge_lines.charge_id,
+        charge_lines.invoice_number_in_subscription,
+        charge_lines.period_from,
+        charge_lines.rounded_total as gross_total,
+        charge_lines.charged_total - coalesce(discount_sums.discount_total, 0) as net_total
+    from {{ ref('int_rating__charge_lines') }} as charge_lines
+    left join discount_sums
+        on charge_lines.rated_line_id = discount_sums.rated_line_id
+    where
+        charge_lines.line_kind = 'recurring'
+        and not {{ is_first_rating('charge_lines.invoice_number_in_subscription') }}
+
+),
+
+states as (
+
+    select
+        due_credits.*,
+        reopened_periods.period_number as reopened_number,
+        reopened_periods.cutoff_at as reopened_at,
+        bills.gross_total,
+        bills.net_total,
+        row_number() over (
+            partition by due_credits.rated_line_id, reopened_periods.period_number
+            order by bills.invoice_number_in_subscription desc
+        ) as recency
+    from due_credits
+    inner join reopened_periods
+        on
+            due_credits.subscription_id = reopened_periods.subscription_id
+            and due_credits.invoice_number_in_subscription = reopened_periods.own_period_number
+    left join bills
+        on
+            due_credits.subscription_id = bills.subscription_id
+            and due_credits.charge_id = bills.charge_id
+            and due_credits.billed_invoice_number
+            = {{ own_number('bills.invoice_number_in_subscription') }}
+            and due_credits.billed_fee_from = bills.period_from
+            and {{ state_number('bills.invoice_number_in_subscription') }}
+            <= {{ reopened_number('0', 'reopened_periods.cutoff_at') }}
+
 )
 
 select
-    due_credits.subscription_id
-    || '/' || cast(reopened_periods.period_number as {{ type_text() }})
+    states.subscription_id
+    || '/' || cast(states.reopened_number as {{ type_text() }})
     || substr(
-        due_credits.rated_line_id,
+        states.rated_line_id,
         length(
-            due_credits.subscription_id
-            || '/' || cast(due_credits.invoice_number_in_subscription as {{ type_text() }})
+            states.subscription_id
+            || '/' || cast(states.invoice_number_in_subscription as {{ type_text() }})
         ) + 1
     ) as rated_line_id,
-    due_credits.subscription_id,
-    due_credits.customer_id,
-    due_credits.plan_id,
-    reopened_periods.period_number as invoice_number_in_subscription,
-    {{ reopened_number('due_credits.period_number', 'reopened_periods.cutoff_at') }}
-        as period_number,
-    due_credits.charge_id,
-    due_credits.charge_position,
-    due_credits.name,
-    due_credits.part_number,
-    due_credits.period_from,
-    due_credits.period_to,
-    due_credits.proration,
-    due_credits.used_units,
-    due_credits.full_units,
-    due_credits.billed_total,
-    due_credits.used_total,
-    due_credits.line_total,
-    due_credits.currency,
-    due_credits.exponent,
-    due_credits.tax_code,
-    reopened_periods.cutoff_at
-from due_credits
-inner join reopened_periods
-    on
-        due_credits.subscription_id = reopened_periods.subscription_id
-        and due_credits.invoice_number_in_subscription = reopened_periods.own_period_number
+    states.subscription_id,
+    states.customer_id,
+    states.plan_id,
+    states.reopened_number as invoice_number_in_subscription,
+    {{ reopened_number('states.period_number', 'states.reopened_at') }} as period_number,
+    states.charge_id,
+    states.charge_position,
+    states.name,
+    states.part_number,
+    states.period_from,
+    states.period_to,
+    states.proration,
+    states.used_units,
+    states.full_units,
+    states.billed_total,
+    states.used_total,
+    states.line_total,
+    states.currency,
+    states.exponent,
+    states.tax_code,
+    states.reopened_at as cutoff_at
+from states
+where
+    states.recency = 1
+    and (
+        states.net_total is null
+        or {{ net_used_total('states', 'gross_used_total') }} < states.net_total
+    )

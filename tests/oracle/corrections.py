@@ -49,7 +49,8 @@ def late_facts(
 ) -> set[tuple[int, datetime]]:
     """(period, when it was known) of usage and voids that came in after the period's cutoff.
 
-    A quarter of an hour that a period's bound cuts is held for both.
+    A quarter of an hour that a period's bound cuts is held for both. What was before the
+    subscription is held for its first period, into which a level is carried.
     """
     facts = set()
     for usage in usages:
@@ -65,7 +66,7 @@ def late_facts(
                     and begin < known_at - DAY
                     and period.cutoff_at <= known_at - DAY
                     and begin < period.period_to
-                    and begin > period.period_from - BUCKET
+                    and (begin > period.period_from - BUCKET or period.number == 1)
                 ):
                     facts.add((period.number, known_at))
     return facts
