@@ -35,6 +35,12 @@ periods as (
 
 ),
 
+pool_members as (
+
+    select * from {{ ref('int_rating__pool_members') }}
+
+),
+
 late_closes as (
 
     select
@@ -75,6 +81,29 @@ closes as (
 
 ),
 
+-- Who shares an allowance with a subscription whose close rates all is rated with it; what moves of
+-- theirs is posted at their own.
+shared_closes as (
+
+    select distinct
+        members.subscription_id,
+        periods.cutoff_at
+    from periods
+    inner join build_window
+        on periods.cutoff_at > build_window.open_from
+    inner join dependences
+        on
+            periods.subscription_id = dependences.subscription_id
+            and periods.cutoff_at >= dependences.first_close_at
+    inner join pool_members
+        on periods.subscription_id = pool_members.subscription_id
+    inner join pool_members as members
+        on
+            pool_members.customer_id = members.customer_id
+            and pool_members.subscription_id <> members.subscription_id
+
+),
+
 reopened as (
 
     select
@@ -112,6 +141,19 @@ rated_for as (
         cutoff_at,
         1 as correction_count
     from reopened
+
+    union all
+
+    select
+        shared_closes.subscription_id,
+        periods.period_number,
+        shared_closes.cutoff_at,
+        0 as correction_count
+    from shared_closes
+    inner join periods
+        on
+            shared_closes.subscription_id = periods.subscription_id
+            and shared_closes.cutoff_at > periods.cutoff_at
 
     union all
 
