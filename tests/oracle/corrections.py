@@ -194,7 +194,8 @@ def late_fee_facts(
                     for row in late
                     if midnight_after(row.recorded_at) <= as_of_at
                     and closed_at <= row.recorded_at
-                    and (row.holds_from is None or fee.fee_to > row.holds_from)
+                    # A change that ends the fee's cycle is where it ends now.
+                    and (row.holds_from is None or fee.fee_to >= row.holds_from)
                 }
     return facts
 

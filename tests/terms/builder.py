@@ -173,7 +173,7 @@ class Terms:
         occurred_at = whole(at) if "T" in at else f"{whole(at)}T12:00:00"
         row = dict.fromkeys(RAW_COLUMNS)
         row |= {
-            "load_id": hashlib.sha256(self.name.encode()).hexdigest()[:32],
+            "load_id": hashlib.sha256(f"{self.name} {whole(at)[:10]}".encode()).hexdigest()[:32],
             "line_number": len(self.rows) + 1,
             "loaded_at": datetime.fromisoformat(occurred_at) + timedelta(minutes=5),
             "customer_id": self.id(suffix),

@@ -53,7 +53,9 @@ def known_late(terms: Terms) -> list[Line]:
     terms.change_plan("01-11", "big", known="02-20")
     return [
         ("01-01", "recurring", "fee", "01-01", "02-01", "31.00"),
-        ("02-01", "recurring", "fee", "02-01", "03-01", "62.00"),
+        # nobody knew of it; corrected a month later
+        ("02-01", "recurring", "fee", "02-01", "03-01", "31.00"),
+        ("03-01", "recurring", "fee", "02-01", "03-01", "31.00"),
         # February closes on 2 March: the first cutoff after it was told
         ("03-01", "credit", "fee", "01-11", "02-01", "-21.00"),
         ("03-01", "recurring", "fee", "01-11", "02-01", "42.00"),
@@ -62,7 +64,7 @@ def known_late(terms: Terms) -> list[Line]:
 
 @scenario
 def known_late_then_in_time(terms: Terms) -> list[Line]:
-    """What follows a change that was told late waits for it."""
+    """A change in time is billed; one told late before it makes its lines anew."""
     terms.plan()
     terms.fee("31")
     terms.subscribe(ends="03-01")
@@ -71,7 +73,12 @@ def known_late_then_in_time(terms: Terms) -> list[Line]:
     return [
         ("01-01", "recurring", "fee", "01-01", "02-01", "31.00"),
         # three seats
+        ("02-01", "credit", "fee", "01-21", "02-01", "-11.00"),
+        ("02-01", "recurring", "fee", "01-21", "02-01", "33.00"),
         ("02-01", "recurring", "fee", "02-01", "03-01", "93.00"),
+        # that goes back, for the change before it is credited on a later document
+        ("03-01", "credit", "fee", "01-21", "02-01", "11.00"),
+        ("03-01", "recurring", "fee", "01-21", "02-01", "-33.00"),
         ("03-01", "credit", "fee", "01-11", "02-01", "-21.00"),
         # 62 x 10 / 31 and 93 x 11 / 31, both told by then: no credit between them
         ("03-01", "recurring", "fee", "01-11", "01-21", "20.00"),
@@ -358,7 +365,9 @@ def unlike_change(terms: Terms) -> list[Line]:
     terms.use("01-05", 4)
     terms.use("01-12", 6)
     return [
-        ("01-01", "recurring", "fee", "01-01", "02-01", "31.00"),
+        # to the end that was known then; the change comes before it
+        ("01-01", "recurring", "fee", "01-01", "01-31", "30.00"),
+        ("01-11", "recurring", "fee", "01-01", "02-01", "1.00"),
         ("01-11", "credit", "fee", "01-11", "02-01", "-21.00"),
         ("01-11", "recurring", "fee", "01-11", "01-21", "10.00"),
         ("01-11", "usage", "usage", "01-01", "01-11", "4.00"),

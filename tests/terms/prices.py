@@ -114,7 +114,9 @@ def applies_to(terms: Terms) -> list[Line]:
         ("02-01", "usage", "not_said", "01-01", "02-01", "10.00"),
         ("02-01", "usage", "open", "01-01", "02-01", "30.00"),
         ("02-01", "usage", "open_late", "01-01", "02-01", "10.00"),
-        ("02-01", "usage", "closed", "01-01", "02-01", "30.00"),
+        # told on 10 March, when January had closed
+        ("02-01", "usage", "closed", "01-01", "02-01", "10.00"),
+        ("04-01.adjustments", "usage", "closed", "01-01", "02-01", "20.00"),
     ]
 
 
