@@ -1,8 +1,8 @@
 {{ config(group="rating") }}
 -- What goes back of a fee is never more than it was billed for, net of discounts and as it had been
--- corrected by then, and never a charge; a bill that a late row cut anew afterwards counts as it first
--- came to be. Where a bill was corrected between two credits, each is
--- looked at alone: the earlier one is corrected with the bill.
+-- corrected by then, and never a charge; a bill that a late row cut anew afterwards counts as it
+-- first came to be. Where a bill was corrected between two credits, each is looked at alone: the
+-- earlier one is corrected with the bill.
 with
 
 rated_lines as (
@@ -78,8 +78,9 @@ billed as (
                 credit_sums.billed_fee_from
             order by
                 case when credit_sums.credited_at >= rated_fees.cutoff_at then 0 else 1 end,
-                case when credit_sums.credited_at >= rated_fees.cutoff_at then rated_fees.cutoff_at end
-                desc,
+                case
+                    when credit_sums.credited_at >= rated_fees.cutoff_at then rated_fees.cutoff_at
+                end desc,
                 rated_fees.cutoff_at asc,
                 rated_fees.is_rated_again desc
         ) as recency
