@@ -128,9 +128,9 @@ class _Story:
             process = start(self.house, build[0][1], room=watch.file_size + 200_000)
             self.seen["building in trouble"] = process.communicate()[1]
             return
-        cut_off = _cut_off(self.house, "application_name = 'dbt'")
-        # All that the close stands on is still to come: a node beside its way does not stop it.
-        ended = run_until(self.house, build, Moment(nodes=self.dice.randrange(20, 80)), cut_off)
+        # What the close stands on: a node beside its way does not stop it.
+        cut_off = _cut_off(self.house, "query like '%model.tallyhouse.stg_raw__deliveries%'")
+        ended = run_until(self.house, build, Moment(nodes=20), cut_off)
         self.seen["building in trouble"] = ended.said
         # Another loader brings usage of a day that is being closed, after it was staged.
         stray = {**scenario.rows()[-1], "load_id": "stray", "event_key": "stray"}
