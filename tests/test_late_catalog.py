@@ -245,8 +245,8 @@ def test_every_line_is_the_oracle_s(stepped):
 def test_what_is_posted_of_a_period_is_what_it_comes_to(stepped, house):
     """A catalogue that was known in time makes the same totals in all (fees: of a subscription).
 
-    The closed period that an end came too late for keeps its bounds: it has another id. Of a gift
-    that is used up, other lines get it where fees stand on other invoices; the whole is the same.
+    The closed period that an end came too late for keeps its bounds: it has another id. A gift that
+    paid a fee is spent: what a late change leaves unused of that fee gives nothing of it back.
     """
     on_time = house("duckdb", _catalog(is_on_time=True), _rows()).build("--through", str(THROUGH))
     usage = (
@@ -263,8 +263,6 @@ def test_what_is_posted_of_a_period_is_what_it_comes_to(stepped, house):
     )
     found, wanted = (sorted(one.query(fees)) for one in (stepped["duckdb"], on_time))
     assert found == wanted
-    total = "select subscription_id, sum(line_total) from marts.invoice_lines group by 1"
-    assert sorted(stepped["duckdb"].query(total)) == sorted(on_time.query(total))
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "postgres"])
