@@ -55,6 +55,7 @@
     {%- set failed = statuses.values() | select("in", ["error", "fail", "runtime error"]) | list -%}
     {%- set has_succeeded = not failed and is_made("rated_lines", statuses) -%}
     {%- set has_window = is_made("build_window", statuses) -%}
+    {%- set is_whole = has_succeeded and has_window -%}
     insert into {{ run_log() }} ({{ column_names(run_log_columns()) }})
     select
         {{ text_literal(invocation_id) }},
@@ -69,7 +70,7 @@
         {{ "build_window.through_day" if has_window else "null" }},
         {{ day_var("open_day") }},
         {{ "build_window.close_at" if has_window else "null" }},
-        {%- if has_succeeded and is_made("built_days", statuses) %}
+        {%- if is_whole and is_made("built_days", statuses) %}
         (
             select coalesce(sum(built_days.landed_count), 0)
             from {{ made_table("builds", "built_days") }} as built_days
@@ -78,7 +79,7 @@
         {%- else %}
         null,
         {%- endif %}
-        {%- if has_succeeded %}
+        {%- if is_whole %}
         (
             select count(*)
             from {{ made_table("marts", "rated_lines") }} as rated_lines
@@ -87,7 +88,7 @@
         {%- else %}
         null,
         {%- endif %}
-        {%- if has_succeeded and is_made("int_invoicing__closed_documents", statuses) %}
+        {%- if is_whole and is_made("int_invoicing__closed_documents", statuses) %}
         (
             select count(*)
             from {{ made_table("invoicing", "int_invoicing__closed_documents") }}

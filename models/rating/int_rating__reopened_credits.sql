@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+-- depends_on: {{ ref('build_window') }}
 -- Credits of fees on invoices of periods that are rated again: as they were made, unless the bill
 -- has come to what was used of it, and nothing is left to give back.
 with
@@ -40,6 +40,21 @@ bills as (
     where
         charge_lines.line_kind = 'recurring'
         and not {{ is_first_rating('charge_lines.invoice_number_in_subscription') }}
+
+    union all
+
+    -- What an earlier run's correction made of it.
+    select
+        closed_lines.subscription_id,
+        closed_lines.charge_id,
+        closed_lines.invoice_number_in_subscription,
+        closed_lines.period_from,
+        closed_lines.rounded_total as gross_total,
+        closed_lines.line_total as net_total
+    from (
+        {{ closed_lines("line_kind = 'recurring'", states=true) }}
+    ) as closed_lines
+    where not {{ is_first_rating('closed_lines.invoice_number_in_subscription') }}
 
 ),
 

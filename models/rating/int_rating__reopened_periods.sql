@@ -83,10 +83,10 @@ closes as (
 
 -- Who shares an allowance with a subscription whose close rates all is rated with it; what moves of
 -- theirs is posted at their own.
-shared_closes as (
+pool_closes as (
 
     select distinct
-        members.subscription_id,
+        pool_members.customer_id,
         periods.cutoff_at
     from periods
     inner join build_window
@@ -97,10 +97,17 @@ shared_closes as (
             and periods.cutoff_at >= dependences.first_close_at
     inner join pool_members
         on periods.subscription_id = pool_members.subscription_id
-    inner join pool_members as members
-        on
-            pool_members.customer_id = members.customer_id
-            and pool_members.subscription_id <> members.subscription_id
+
+),
+
+shared_closes as (
+
+    select
+        pool_members.subscription_id,
+        pool_closes.cutoff_at
+    from pool_closes
+    inner join pool_members
+        on pool_closes.customer_id = pool_members.customer_id
 
 ),
 
