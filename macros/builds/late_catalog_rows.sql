@@ -3,7 +3,8 @@
     - changes of subscriptions that were recorded on a later day than the one from which they hold;
     - changes that take back (amend, withdraw) a row of an earlier day, or take effect before
       something of their subscription that was known on an earlier day: a fee that was billed in
-      advance was billed to where it was known to be cut;
+      advance was billed to where it was known to be cut (of subscriptions that have such fees; an
+      end with the month cuts none that is billed by the calendar month);
     - migrations of plans, for which all that is known of the plan's subscriptions may be such;
     - prices that say that they bind what is closed, or that a pin may see, and hold from before.
 
@@ -45,6 +46,79 @@
 
     ),
 
+    plans_of as (
+
+        select
+            subscription_id,
+            plan_id
+        from {{ ref("stg_catalog__subscriptions") }}
+
+        union
+
+        select
+            subscription_id,
+            plan_id
+        from change_days
+        where plan_id is not null
+
+    ),
+
+    moves as (
+
+        select
+            plans_of.subscription_id,
+            migration_days.to_plan_id as plan_id,
+            migration_days.from_date,
+            migration_days.recorded_at
+        from migration_days
+        inner join plans_of
+            on
+                migration_days.from_plan_id = plans_of.plan_id
+                or migration_days.from_plan_id in (
+                    select others.to_plan_id from migration_days as others
+                )
+
+    ),
+
+    billed_ahead as (
+
+        select
+            all_plans.subscription_id,
+            min(
+                case
+                    when
+                        plans.cycle = 'month'
+                        and plans.alignment = 'calendar'
+                        and coalesce(charges.every_cycles, 1) = 1
+                        then 1
+                    else 0
+                end
+            ) as has_whole_months
+        from (
+            select
+                subscription_id,
+                plan_id
+            from plans_of
+
+            union
+
+            select
+                subscription_id,
+                plan_id
+            from moves
+        ) as all_plans
+        inner join {{ ref("stg_catalog__plans") }} as plans
+            on all_plans.plan_id = plans.plan_id
+        left join {{ ref("stg_catalog__charges") }} as charges
+            on
+                plans.plan_id = charges.plan_id
+                and charges.charge_type = 'recurring'
+                and charges.timing = 'advance'
+        group by all_plans.subscription_id
+        having count(charges.charge_id) > 0
+
+    ),
+
     -- What may cut a fee of a subscription, by the day: another change, its end, a migration.
     cuts as (
 
@@ -57,38 +131,29 @@
         union all
 
         select
-            subscription_id,
-            coalesce(ends_on_date, cast(ends_at_instant as date)) as from_date,
-            recorded_at
-        from {{ ref("stg_catalog__subscriptions") }}
-        where ends_on_date is not null or ends_at_instant is not null
+            ends.subscription_id,
+            coalesce(ends.ends_on_date, cast(ends.ends_at_instant as date)) as from_date,
+            ends.recorded_at
+        from {{ ref("stg_catalog__subscriptions") }} as ends
+        inner join billed_ahead
+            on ends.subscription_id = billed_ahead.subscription_id
+        where
+            ends.ends_at_instant is not null
+            or (
+                ends.ends_on_date is not null
+                and not (
+                    billed_ahead.has_whole_months = 1
+                    and extract(day from ends.ends_on_date) = 1
+                )
+            )
 
         union all
 
         select
-            plans_of.subscription_id,
-            migration_days.from_date,
-            migration_days.recorded_at
-        from migration_days
-        inner join (
-            select
-                subscription_id,
-                plan_id
-            from {{ ref("stg_catalog__subscriptions") }}
-
-            union
-
-            select
-                subscription_id,
-                plan_id
-            from change_days
-            where plan_id is not null
-        ) as plans_of
-            on
-                migration_days.from_plan_id = plans_of.plan_id
-                or migration_days.from_plan_id in (
-                    select others.to_plan_id from migration_days as others
-                )
+            subscription_id,
+            from_date,
+            recorded_at
+        from moves
 
     ),
 
@@ -100,6 +165,8 @@
             change_days.from_date,
             change_days.recorded_at
         from change_days
+        inner join billed_ahead
+            on change_days.subscription_id = billed_ahead.subscription_id
         inner join cuts
             on
                 change_days.subscription_id = cuts.subscription_id
@@ -116,9 +183,21 @@
         false as is_everywhere,
         recorded_at
     from change_days
-    where
-        from_date < cast(recorded_at as date)
-        or cast(first_recorded_at as date) < cast(recorded_at as date)
+    where from_date < cast(recorded_at as date)
+
+    union
+
+    select
+        change_days.subscription_id,
+        cast(null as {{ type_text() }}) as plan_id,
+        cast(null as {{ type_text() }}) as customer_id,
+        change_days.from_date,
+        false as is_everywhere,
+        change_days.recorded_at
+    from change_days
+    inner join billed_ahead
+        on change_days.subscription_id = billed_ahead.subscription_id
+    where cast(change_days.first_recorded_at as date) < cast(change_days.recorded_at as date)
 
     union
 

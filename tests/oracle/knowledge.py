@@ -70,38 +70,55 @@ def rows_that_move_cuts(rows: Rows) -> set[int]:
     """Which changes amend or withdraw a row of an earlier day, or take effect before something of
     their subscription that was known on an earlier day (days are local or UTC: one more counts).
 
-    Gives the rows' `id`.
+    Of subscriptions with fees in advance; an end with the month cuts none that is billed by the
+    calendar month. Gives the rows' `id`.
     """
     changes = rows.get("subscription_changes", [])
     migrations = rows.get("plan_migrations", [])
     targets = {row["to_plan_id"] for row in migrations}
     first: dict[tuple[str, ...], date] = {}
     plans: dict[str, set[str]] = {}
+    for row in [*rows.get("subscriptions", []), *changes]:
+        if row["plan_id"]:
+            plans.setdefault(row["subscription_id"], set()).add(row["plan_id"])
     #: By subscription (from when, recorded on which day).
     cuts: dict[str, list[tuple[date, date]]] = {}
-    for row in rows.get("subscriptions", []):
-        name = row["subscription_id"]
-        plans.setdefault(name, set()).add(row["plan_id"])
-        if row["ends_at"]:
-            cuts.setdefault(name, []).append((day_of(row["ends_at"]), recorded(row).date()))
-    for row in changes:
-        name, known = row["subscription_id"], recorded(row).date()
-        first[change_key(row)] = min(known, first.get(change_key(row), known))
-        cuts.setdefault(name, []).append((day_of(row["changes_at"]), known))
-        if row["plan_id"]:
-            plans.setdefault(name, set()).add(row["plan_id"])
+    reached = {name: set(own) for name, own in plans.items()}
     for row in migrations:
         for name, own in plans.items():
             if row["from_plan_id"] in own | targets:
                 known = recorded(row).date()
                 cuts.setdefault(name, []).append((day_of(row["migrates_at"]), known))
+                reached[name].add(row["to_plan_id"])
+    ahead: dict[str, set[str]] = {}
+    for row in rows.get("charges", []):
+        if row["charge_type"] == "recurring" and row["timing"] == "advance":
+            ahead.setdefault(row["plan_id"], set()).add(row["every_cycles"] or "1")
+    by_month = {
+        row["plan_id"]
+        for row in rows.get("plans", [])
+        if (row["cycle"], row["alignment"]) == ("month", "calendar")
+        and ahead.get(row["plan_id"], {"1"}) == {"1"}
+    }
+    for row in rows.get("subscriptions", []):
+        name, end = row["subscription_id"], row["ends_at"]
+        is_whole = len(end) == 10 and end.endswith("-01") and reached[name] <= by_month
+        if end and not is_whole:
+            cuts.setdefault(name, []).append((day_of(end), recorded(row).date()))
+    for row in changes:
+        name, known = row["subscription_id"], recorded(row).date()
+        first[change_key(row)] = min(known, first.get(change_key(row), known))
+        cuts.setdefault(name, []).append((day_of(row["changes_at"]), known))
     return {
         id(row)
         for row in changes
-        if first[change_key(row)] < recorded(row).date()
-        or any(
-            from_day >= day_of(row["changes_at"]) - DAY and known < recorded(row).date()
-            for from_day, known in cuts[row["subscription_id"]]
+        if reached.get(row["subscription_id"], set()) & ahead.keys()
+        and (
+            first[change_key(row)] < recorded(row).date()
+            or any(
+                from_day >= day_of(row["changes_at"]) - DAY and known < recorded(row).date()
+                for from_day, known in cuts[row["subscription_id"]]
+            )
         )
     }
 
