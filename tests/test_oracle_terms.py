@@ -342,7 +342,8 @@ def test_a_price_at_the_close():
         ("", "2026-01-20T00:00:00Z", ["10.00", "20.00"]),
         ("open", "2026-01-20T00:00:00Z", ["20.00", "20.00"]),
         ("open", "2026-02-02T00:00:00Z", ["10.00", "20.00"]),
-        ("closed", "2026-02-20T00:00:00Z", ["20.00", "20.00"]),
+        # January had closed: February's invoice corrects it.
+        ("closed", "2026-02-20T00:00:00Z", ["10.00", "20.00", "10.00"]),
     ],
 )
 def test_prices_recorded_late(applies_to, recorded_at, totals):
