@@ -215,7 +215,7 @@ class CaseWorld:
         number = len(self.raw_rows) + 1
         row = dict.fromkeys(RAW_COLUMNS)
         row |= {
-            "load_id": hashlib.sha256(self.case_id.encode()).hexdigest()[:32],
+            "load_id": hashlib.sha256(f"{self.case_id} {at[:10]}".encode()).hexdigest()[:32],
             "line_number": number,
             "loaded_at": datetime.fromisoformat(at[:19]).replace(microsecond=0)
             + timedelta(minutes=5),
