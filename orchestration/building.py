@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -28,6 +28,9 @@ from orchestration.dbt_commands import Command, Window, build_command
 from orchestration.errors import UserError
 from orchestration.house import log_file, shorten, target_folder
 from orchestration.warehouse import connect, quote_identifier
+
+#: What dbt says of a node that did not end well.
+FAILED = ("error", "fail", "runtime error")
 
 
 @dataclass(frozen=True)
@@ -135,27 +138,32 @@ def _raise_known_cause(messages: list[object], failed: list[Any], log: str) -> N
     raise UserError(f"{cause.sentence(UNHARMED)} ({at}log: {log})")
 
 
-def run_dbt(command: Command, project: Path) -> Outcome:
-    """Run `command` in this process, silently but for the progress line.
+def invoke_dbt(
+    command: Command, project: Path, manifest: Any = None, callbacks: Sequence[Any] = ()
+) -> Any:
+    """What dbt's runner says of `command`, run in this process and silently.
 
-    Raises UserError with one line: which model or test failed, why, and where the log is.
+    `manifest` is the project as dbt has parsed it before, if it has.
     """
     from dbt.cli.main import dbtRunner
 
-    started = time.monotonic()
     # dbt moves to the project's folder; what the person typed is relative to where they are.
     here = contextlib.chdir(Path.cwd())
-    with here, _environment(command.environment), _Progress() as progress:
-        result = dbtRunner(callbacks=[progress]).invoke(
+    with here, _environment(command.environment):
+        return dbtRunner(manifest=manifest, callbacks=list(callbacks)).invoke(
             # The level of the log is said too: it is the console's unless it is.
             [
                 *command.arguments,
                 *("--log-level", "none", "--log-level-file", "info", "--no-use-colors-file"),
             ]
         )
+
+
+def raise_what_failed(result: Any, project: Path) -> list[Any]:
+    """The nodes that dbt ran. Raises UserError with one line where not all went well."""
     log = shorten(log_file(project))
     nodes = getattr(result.result, "results", None) or []
-    failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
+    failed = [node for node in nodes if node.status in FAILED]
     _raise_known_cause([result.exception, *(node.message for node in failed)], failed, log)
     if result.exception is not None:
         raise UserError(f"dbt stopped: {_one_line(result.exception)} (log: {log})")
@@ -168,6 +176,18 @@ def run_dbt(command: Command, project: Path) -> Outcome:
         )
     if not result.success:
         raise UserError(f"dbt failed (log: {log})")
+    return nodes
+
+
+def run_dbt(command: Command, project: Path) -> Outcome:
+    """Run `command` in this process, silently but for the progress line.
+
+    Raises UserError with one line: which model or test failed, why, and where the log is.
+    """
+    started = time.monotonic()
+    with _Progress() as progress:
+        result = invoke_dbt(command, project, callbacks=[progress])
+    nodes = raise_what_failed(result, project)
     return Outcome(
         Counter(str(node.node.resource_type) for node in nodes), time.monotonic() - started
     )
@@ -219,6 +239,28 @@ def stop_day(target: str | None, schema_prefix: str = "") -> date | None:
     return rows[0][0] if rows else None
 
 
+@dataclass(frozen=True)
+class Continuation:
+    """A further run of a build: its window, and the day before which the run before it stopped."""
+
+    window: Window
+    late_day: date
+
+
+def windows_after(
+    window: Window, target: str | None, schema_prefix: str = ""
+) -> Iterator[Continuation]:
+    """The runs that are left of a build after its first, each asked for when the one before ended.
+
+    A close knows the catalogue as it was then: where a row was recorded after it took effect, a run
+    ends before that day, and the next one goes on with the row known.
+    """
+    before = None
+    while (day := stop_day(target, schema_prefix)) is not None and day != before:
+        before = day
+        yield Continuation(replace(window, from_day=None), day)
+
+
 def build_on(
     source: Source,
     project: Path,
@@ -226,17 +268,16 @@ def build_on(
     window: Window | None = None,
     full: bool = False,
 ) -> Outcome:
-    """`build_from`, and on from each day before which a run stopped.
-
-    A close knows the catalogue as it was then: where a row was recorded after it took effect, a run
-    ends before that day, and the next one goes on with the row known.
-    """
+    """`build_from`, and on from each day before which a run stopped (see `windows_after`)."""
     window = window or Window()
     outcome = build_from(source, project, target, window, full)
-    before = None
-    while (day := stop_day(target)) is not None and day != before:
-        print(f"Closed what was due before {day}, on which the catalogue changed late", flush=True)
-        before = day
-        more = build_from(source, project, target, replace(window, from_day=None))
-        outcome = Outcome(more.counts, outcome.seconds + more.seconds, outcome.runs + 1)
+    for more in windows_after(window, target):
+        print(
+            f"Closed what was due before {more.late_day}, on which the catalogue changed late",
+            flush=True,
+        )
+        next_outcome = build_from(source, project, target, more.window)
+        outcome = Outcome(
+            next_outcome.counts, outcome.seconds + next_outcome.seconds, outcome.runs + 1
+        )
     return outcome

@@ -124,6 +124,34 @@ def build_command(
     )
 
 
+#: What a close posts and all that shows it: made when everything before it has been checked.
+CLOSING = "int_invoicing__seal+"
+#: What says how far the house has come; only a run of the whole house may write it.
+STATE = ("int_invoicing__seal", "built_days", "house_state")
+
+
+def before_close_command(command: Command, names: Iterable[str] = ()) -> Command:
+    """The part of a build that a close stands on: usage, lines and drafts.
+
+    With `names`, models: those and what they are made from, and nothing else.
+    """
+    selected = [f"+{name}" for name in sorted(names)]
+    select = ["--select", *selected] if selected else []
+    return Command([*command.arguments, *select, "--exclude", CLOSING], command.environment)
+
+
+def close_command(command: Command, names: Iterable[str] = ()) -> Command:
+    """The rest of it: what is due is posted, and the marts that show it are made.
+
+    With `names`, models: those alone, and nothing is posted.
+    """
+    if not names:
+        return Command([*command.arguments, "--select", CLOSING], command.environment)
+    return Command(
+        [*command.arguments, "--select", *sorted(names), "--exclude", *STATE], command.environment
+    )
+
+
 def side_command(
     project: Path,
     schema_prefix: str,
