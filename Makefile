@@ -16,10 +16,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # What is imported is compiled once, not by every process anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test lint parse pytest check seed build bench real crash clean
+.PHONY: help setup demo dagster data-docs test lint parse pytest check seed build bench real crash clean
 
 help:
 	@echo "make demo    half a million events to invoices, on DuckDB, with a summary"
+	@echo "make dagster the Dagster UI on the demo's house (PORT=n)"
+	@echo "make data-docs  what Great Expectations expects of the house, and finds, as a page"
 	@echo "make test    lint, dbt parse and every test, on DuckDB and a real Postgres"
 	@echo "make lint    ruff and sqlfluff"
 	@echo "make check   the catalogue as a whole, every fault with its file and line"
@@ -51,6 +53,12 @@ profiles.yml: profiles.yml.example
 
 demo: setup
 	@$(BIN)/tally demo
+
+dagster: setup
+	@$(BIN)/python -m orchestration.defs.start $(if $(PORT),--port $(PORT))
+
+data-docs: setup
+	@$(BIN)/python -m expectations.data_docs
 
 test: lint parse pytest
 

@@ -1,0 +1,24 @@
+"""The house for Dagster: `dagster dev -m orchestration.definitions`, or `make dagster`."""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+import dagster as dg
+
+from orchestration.cli import QUIETLY
+
+for name, value in QUIETLY.items():
+    os.environ.setdefault(name, value)
+
+# Links to code are all that is used of what is called beta.
+warnings.filterwarnings("ignore", message=".*CodeReference", category=dg.BetaWarning)
+
+
+@dg.definitions
+def house() -> dg.Definitions:
+    """Everything, from the files of orchestration/defs."""
+    from orchestration.defs.assembly import assemble
+
+    return assemble()

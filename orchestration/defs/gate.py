@@ -1,0 +1,115 @@
+"""What Great Expectations says of a run before its close: asset checks, and the gate itself."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import dagster as dg
+
+from expectations.suites import SUITES, Expectation, Suite
+from orchestration.defs.dbt_runs import SHOWN_ROWS, table
+from orchestration.defs.partitions import POOL
+from orchestration.defs.resources import House
+from orchestration.warehouse import Warehouse
+
+
+class Gate:
+    """Which runs' windows have met what is expected; kept while the process of the run lives."""
+
+    passed: ClassVar[dict[str, tuple[Any, ...]]] = {}
+
+    @classmethod
+    def open(cls, run_id: str, build_window: tuple[Any, ...]) -> None:
+        """All blocking expectations are met by what the run has made so far."""
+        cls.passed[run_id] = build_window
+
+    @classmethod
+    def require(
+        cls,
+        run_id: str,
+        warehouse: Warehouse,
+        prefix: str,
+        build_window: tuple[Any, ...],
+        say: Callable[[str], None],
+    ) -> None:
+        """Raises dg.Failure unless expectations are met; looks now if nobody has looked yet."""
+        from expectations.validation import validate
+
+        if cls.passed.get(run_id) == build_window:
+            return
+        say("looking at what is expected before the close")
+        for found in validate(warehouse, prefix):
+            if not found.has_passed and found.expectation.is_blocking:
+                raise dg.Failure(
+                    f"nothing is closed: {found.expectation.name}: {found.reason()}",
+                    metadata={"rows": _rows(found)},
+                )
+        cls.open(run_id, build_window)
+
+
+def expectation_checks(
+    read_window: Callable[[Warehouse, House], tuple[Any, ...]],
+) -> dg.AssetChecksDefinition:
+    """All suites as asset checks, in one look at the house."""
+
+    @dg.multi_asset_check(
+        name="expectations",
+        specs=[_spec(suite, each) for suite in SUITES for each in suite.expectations],
+        can_subset=True,
+        pool=POOL,
+        description="What a person reading the tables would find odd, before anything is closed.",
+    )
+    def expectations(
+        context: dg.AssetCheckExecutionContext, house: House
+    ) -> Iterator[dg.AssetCheckResult]:
+        # Importing Great Expectations takes seconds.
+        from expectations.validation import validate
+
+        selected = context.selected_asset_check_keys
+        suites = [
+            suite for suite in SUITES if any(_key(suite, x) in selected for x in suite.expectations)
+        ]
+        with house.reading() as warehouse:
+            stopped = False
+            for found in validate(warehouse, house.schema_prefix, suites):
+                stopped |= not found.has_passed and found.expectation.is_blocking
+                if _key(found.suite, found.expectation) in selected:
+                    yield _result(found)
+            if not stopped and len(suites) == len(SUITES):
+                Gate.open(context.run_id, read_window(warehouse, house))
+
+    return expectations
+
+
+def _key(suite: Suite, expectation: Expectation) -> dg.AssetCheckKey:
+    return dg.AssetCheckKey(dg.AssetKey(suite.asset), expectation.name)
+
+
+def _spec(suite: Suite, expectation: Expectation) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        expectation.name,
+        asset=dg.AssetKey(suite.asset),
+        description=f"{expectation.says} (Great Expectations, suite {suite.name})",
+        blocking=expectation.is_blocking,
+    )
+
+
+def _result(found: Any) -> dg.AssetCheckResult:
+    is_blocking = found.expectation.is_blocking
+    metadata: dict[str, Any] = {"looked at": found.row_count, "failing rows": len(found.failing)}
+    if not found.has_passed:
+        metadata["reason"] = found.reason()
+        metadata["expected"] = found.bounds()
+        metadata["rows"] = _rows(found)
+    return dg.AssetCheckResult(
+        passed=found.has_passed,
+        asset_key=dg.AssetKey(found.suite.asset),
+        check_name=found.expectation.name,
+        severity=dg.AssetCheckSeverity.ERROR if is_blocking else dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+    )
+
+
+def _rows(found: Any) -> dg.MetadataValue:
+    rows = list(found.failing)[:SHOWN_ROWS]
+    columns = list(rows[0]) if rows else list(found.suite.keys)
+    return table(columns, [tuple(row.get(name) for name in columns) for row in rows])

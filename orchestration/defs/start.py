@@ -1,0 +1,72 @@
+"""`make dagster`: the UI on the demo's house.
+
+Puts the demo's usage into the landing folder, a folder a load day, and starts `dagster dev`, whose
+sensor lands it and builds the whole history as one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from orchestration.cli import QUIETLY
+from orchestration.defs.dbt_project import PROJECT
+from orchestration.defs.environments import VARIABLE as ENVIRONMENT
+from orchestration.defs.landing_folder import VARIABLE as LANDING
+from orchestration.demo import generate
+
+HOME = PROJECT / ".tally" / "dagster"
+DEMO_FOLDER = PROJECT / ".tally" / "landing"
+
+
+def prepare_home(home: Path) -> Path:
+    """Dagster's own folder, with the settings of this project."""
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(PROJECT / "orchestration" / "dagster.yaml", home / "dagster.yaml")
+    return home
+
+
+def prepare_demo(folder: Path) -> int:
+    """The demo's usage as landing files, each under its load day; how many there are."""
+    if any(folder.glob("loaded_on=*/*")):
+        return sum(1 for _ in folder.glob("loaded_on=*/*"))
+    scratch = folder / ".new"
+    scratch.mkdir(parents=True, exist_ok=True)
+    files = generate(scratch)
+    for path, loaded_at in files:
+        day = folder / f"loaded_on={loaded_at.date().isoformat()}"
+        day.mkdir(exist_ok=True)
+        path.replace(day / path.name)
+    shutil.rmtree(scratch)
+    return len(files)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--port", type=int, default=3000)
+    arguments = parser.parse_args()
+    variables = {
+        **QUIETLY,
+        "DAGSTER_HOME": str(HOME),
+        ENVIRONMENT: "demo",
+        LANDING: str(DEMO_FOLDER),
+        # Of a history of months there are thousands of events: they are written by the hundred.
+        "DAGSTER_EVENT_BATCH_SIZE": "200",
+    }
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)
+    prepare_home(Path(os.environ["DAGSTER_HOME"]))
+    if os.environ[ENVIRONMENT] == "demo":
+        print(f"{prepare_demo(DEMO_FOLDER)} usage files of the demo are in {DEMO_FOLDER}")
+    print(f"Dagster: http://127.0.0.1:{arguments.port}", flush=True)
+    words = ["dev", "-m", "orchestration.definitions", "-h", "127.0.0.1"]
+    words += ["-p", str(arguments.port)]
+    os.chdir(PROJECT)
+    os.execv(sys.executable, [sys.executable, "-m", "dagster", *words])
+
+
+if __name__ == "__main__":
+    main()
