@@ -102,19 +102,17 @@ def prices(reader: Reader) -> list[Row]:
     in the wrong currency, or with a digit too many, is far from it.
     """
     found = reader.rows(
-        "select plan_id, charge_id, coalesce(dimension_values, ''), position,"
-        " coalesce(cast(up_to as varchar(60)), ''), currency,"
-        " max(coalesce(unit_price, flat_fee, percent_fraction)) as price"
+        "select plan_id, charge_id, coalesce(dimension_values, ''), position, up_to, currency,"
+        " coalesce(unit_price, flat_fee, percent_fraction)"
         " from {staging}.stg_catalog__prices"
         " where customer_id is null and contract_month = 1"
-        " group by plan_id, charge_id, coalesce(dimension_values, ''), position,"
-        " coalesce(cast(up_to as varchar(60)), ''), currency"
+        " order by valid_from_date nulls first, recorded_at nulls first"
     )
     by_place: dict[tuple[Any, ...], dict[str, Decimal]] = defaultdict(dict)
-    for plan, charge, dimensions, position, _, currency, price in found:
+    for *place, currency, price in found:
         if price:
-            key = (plan, charge, dimensions, position)
-            by_place[key][currency] = max(price, by_place[key].get(currency, price))
+            # The newest price of a band is the one that is looked at.
+            by_place[tuple(place)][currency] = price
     rates: dict[tuple[str, str], list[Decimal]] = defaultdict(list)
     for each in by_place.values():
         for currency, price in each.items():
