@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from enum import Enum
 from statistics import median
 from typing import Any
 
@@ -34,18 +35,26 @@ def by_subject(rows: Iterable[Sequence[Any]]) -> dict[Hashable, dict[date, Numbe
     return series
 
 
-def usual(
-    numbers: Mapping[date, Number], day: date, earlier: Sequence[date], is_count: bool
-) -> Decimal | None:
-    """The median of the days before `day`; none where there are too few of them.
+class Kind(Enum):
+    """What a day without a row means of a series."""
 
-    Of a count a day without a row is 0, from the first day on that the subject was seen.
-    """
-    if is_count:
-        seen = min(numbers, default=day)
-        values = [numbers.get(each, 0) for each in earlier if each >= seen]
-    else:
+    #: None, from the first day on that the subject was seen.
+    COUNT = "count"
+    #: None, on every day.
+    SHARE = "share"
+    #: Nothing is known of it.
+    MEASURE = "measure"
+
+
+def usual(
+    numbers: Mapping[date, Number], day: date, earlier: Sequence[date], kind: Kind
+) -> Decimal | None:
+    """The median of the days before `day`; none where there are too few of them."""
+    if kind is Kind.MEASURE:
         values = [numbers[each] for each in earlier if each in numbers]
+    else:
+        seen = min(numbers, default=day) if kind is Kind.COUNT else date.min
+        values = [numbers.get(each, 0) for each in earlier if each >= seen]
     return median(map(Decimal, values)) if len(values) >= LEAST_DAYS else None
 
 
@@ -56,7 +65,7 @@ def day_rows(
     known_days: Sequence[date],
     number: str,
     least: Number,
-    is_count: bool = True,
+    kind: Kind = Kind.COUNT,
 ) -> list[dict[str, Any]]:
     """A row for each subject and day: its number, what is usual, and the share of it.
 
@@ -67,8 +76,8 @@ def day_rows(
     before = {day: [each for each in known_days if day - span <= each < day] for day in days}
     for subject in sorted(series, key=str):
         for day in days:
-            expected = usual(series[subject], day, before[day], is_count)
-            found = series[subject].get(day, 0 if is_count else None)
+            expected = usual(series[subject], day, before[day], kind)
+            found = series[subject].get(day, None if kind is Kind.MEASURE else 0)
             if expected is None or expected < least:
                 expected_share = None
             else:

@@ -57,8 +57,9 @@ SUITES = (
         ("day",),
         (
             Expectation(
-                "every_day_has_usage", "A day has usage: none came, or none was landed.",
-                "landed_count", at_least=1,
+                "every_day_has_usage",
+                "A day has usage, where days have: else none came, or none was landed.",
+                "count_where_usual", at_least=1,
             ),
             Expectation(
                 "volume_is_usual",

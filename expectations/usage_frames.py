@@ -9,10 +9,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from expectations.reading import Reader, Row
-from expectations.statistics import by_subject, day_rows, share
+from expectations.statistics import Kind, by_subject, day_rows, share
 
 #: Fewer events a day than this are too few to say what is usual.
 FEW_EVENTS = 20
+#: A share of fewer events than this is chance.
+MANY_EVENTS = 100
 
 
 def days_of_usage(reader: Reader) -> list[Row]:
@@ -29,8 +31,10 @@ def days_of_usage(reader: Reader) -> list[Row]:
     parts = {day: (count, twice, rejected) for day, count, twice, rejected in counted}
     for row in rows:
         count, twice, rejected = parts.get(row["day"], (0, 0, 0))
-        row["duplicate_share"] = share(twice, count)
-        row["rejected_share"] = share(rejected, count)
+        is_much = count >= FEW_EVENTS
+        row["duplicate_share"] = share(twice, count) if is_much else None
+        row["rejected_share"] = share(rejected, count) if is_much else None
+        row["count_where_usual"] = None if row["share_of_usual"] is None else row["landed_count"]
     return rows
 
 
@@ -88,7 +92,13 @@ def delays(reader: Reader) -> list[Row]:
         if count >= FEW_EVENTS
     )
     rows = day_rows(
-        shares, ("event_name",), reader.span.days, reader.known_days(), "one_and_late", 1, False
+        shares,
+        ("event_name",),
+        reader.span.days,
+        reader.known_days(),
+        "one_and_late",
+        1,
+        Kind.MEASURE,
     )
     for row in rows:
         found, expected = row.pop("one_and_late"), row.pop("usual")
@@ -124,7 +134,13 @@ def meters(reader: Reader) -> list[Row]:
         if total is not None and count and count >= FEW_EVENTS
     )
     mean_rows = day_rows(
-        means, ("meter_profile",), reader.span.days, known, "mean", Decimal("0.0000000001"), False
+        means,
+        ("meter_profile",),
+        reader.span.days,
+        known,
+        "mean",
+        Decimal("0.0000000001"),
+        Kind.MEASURE,
     )
     mean_shares = {(row["day"], row["meter_profile"]): row["share_of_usual"] for row in mean_rows}
     signs = {
@@ -140,7 +156,7 @@ def meters(reader: Reader) -> list[Row]:
         if all_ >= FEW_EVENTS
     )
     unread_rows = day_rows(
-        unread, ("meter_profile",), reader.span.days, known, "one_and_unread", 1, False
+        unread, ("meter_profile",), reader.span.days, known, "one_and_unread", 1, Kind.MEASURE
     )
     unread_more = {
         (row["day"], row["meter_profile"]): round(float(row["one_and_unread"] - row["usual"]), 4)
@@ -173,7 +189,7 @@ def customer_meters(reader: Reader) -> list[Row]:
         reader.known_days(),
         "quantity",
         Decimal(1),
-        False,
+        Kind.MEASURE,
     )
     return [row for row in rows if row["share_of_usual"] is not None]
 
@@ -195,10 +211,10 @@ def unbilled(reader: Reader) -> list[Row]:
     shares = by_subject(
         (day, reason, Decimal(count) / Decimal(accepted[day]))
         for day, reason, count in counted
-        if accepted.get(day)
+        if accepted.get(day, 0) >= MANY_EVENTS
     )
     rows = day_rows(
-        shares, ("reason",), reader.span.days, reader.known_days(), "share", Decimal(0), True
+        shares, ("reason",), reader.span.days, reader.known_days(), "share", Decimal(0), Kind.SHARE
     )
     for row in rows:
         found, expected = row.pop("share"), row.pop("usual")

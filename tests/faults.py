@@ -252,7 +252,7 @@ ARCHIVE_FAULTS: list[tuple[Fault, Change]] = [
 TABLE_FAULTS: list[tuple[Fault, str]] = [
     (Fault("rollups twice", "usage_holds_every_metered_event", ""),
      "insert into metering.int_metering__rollups select * from metering.int_metering__rollups"
-     " where load_day = '2026-03-02' limit 1"),
+     " where load_day = '2026-03-11' limit 1"),
     (Fault("a line rounded down by a cent", "rating_steps_total_their_line", ""),
      "update marts.rated_lines set rounded_total = rounded_total - 0.01, line_total = line_total"
      " - 0.01 where rated_line_id = (select min(rated_line_id) from marts.rated_lines"
@@ -263,7 +263,8 @@ TABLE_FAULTS: list[tuple[Fault, str]] = [
      " and cutoff_at > '2026-03-03')"),
     (Fault("a closed invoice altered", "what_was_closed_stands", ""),
      "delete from ledger.documents where invoice_id ="
-     " (select min(invoice_id) from ledger.documents)"),
+     " (select max(invoice_id) from ledger.documents"
+     " where cutoff_at = (select max(cutoff_at) from ledger.documents))"),
     (Fault("rejected events lost", "landed_is_metered_void_duplicate_or_rejected", ""),
      "delete from marts.rejected_events where load_day >= '2026-03-03'"),
 ]  # fmt: skip

@@ -300,17 +300,19 @@ def test_a_past_day_is_rerun_without_harm(small_house, definitions, instance):
 
 
 def test_a_close_by_itself_is_refused(definitions, instance):
+    from orchestration.defs.dbt_project import read_manifest
+    from orchestration.defs.translation import Graph
+
+    graph = Graph(read_manifest(), PROJECT)
     done = _run(
         definitions,
         instance,
         tags={"dagster/partition": "2026-02-03"},
-        asset_selection=[
-            key
-            for key in definitions.resolve_asset_graph().executable_asset_keys
-            if definitions.resolve_asset_graph().get(key).group_name in ("builds", "invoicing")
-        ],
+        asset_selection=[graph.key(each) for each in graph.closing],
     )
     assert not done.success
+    (failed,) = [each for each in done.all_events if each.is_step_failure]
+    assert "what its own run has made" in failed.step_failure_data.error.to_string()
 
 
 def test_a_fault_of_the_catalogue_is_a_red_check_of_its_file(small_house, definitions, instance):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from orchestration.defs.changes import look
 from orchestration.defs.environments import Environment
 from orchestration.defs.partitions import DAYS, POOL
 from orchestration.defs.resources import House
@@ -49,12 +50,15 @@ def replay_sample(context: dg.OpExecutionContext, config: Audit, house: House) -
     from orchestration.replay import Scope, replay
 
     scope = Scope(sample=config.sample, seed=config.seed)
+    with house.reading() as warehouse:
+        closed = look(warehouse, house.schema_prefix).closed
+    if not closed:
+        context.log.info("nothing is closed yet: there is nothing to audit")
+        return
     try:
         found = replay(scope, house.source, house.project, house.target_name)
     except UserError as fault:
-        # A house in which nothing has closed yet has nothing to audit.
-        context.log.warning(str(fault))
-        return
+        raise dg.Failure(str(fault)) from None
     context.log.info(found.summary())
     if not found.stands:
         lines = [str(each) for each in found.differences if not each.follows]
