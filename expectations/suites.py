@@ -144,7 +144,7 @@ SUITES = (
             ),
             Expectation(
                 "quantities_are_not_negative",
-                "No event measures less than nothing, where a meter does not count changes.",
+                "No quarter of an hour measures less than nothing, but of a meter of changes.",
                 "least_value", at_least=0,
             ),
             Expectation(

@@ -117,7 +117,9 @@ def meters(reader: Reader) -> list[Row]:
         " sum(case when outcome = 'metered' then event_count else 0 end),"
         " sum(event_count),"
         " sum(case when outcome = 'metered' then value_sum end),"
-        " min(case when outcome = 'metered' then value_min end)"
+        # A void takes back what an event measured.
+        " min(case when outcome = 'metered' and event_count > 0"
+        " then coalesce(value_min, value_sum) end)"
         " from {metering}.int_metering__rollups"
         " where load_day between ? and ? and not is_restated"
         " group by load_day, meter_profile",

@@ -221,12 +221,13 @@ CATALOG_FAULTS: list[tuple[Fault, Change]] = [
      _set("customers", 0, time_zone="Europe/Berlinn")),
     (Fault("an unknown currency", "catalog/customers", "EURO"),
      _set("customers", 0, currency="EURO")),
-    (Fault("a customer twice", "catalog/customers", "c01"), _append("customers", 0, name="Other")),
-    (Fault("a price left out in a currency", "catalog/subscriptions", "fee"),
+    (Fault("a customer twice", "catalog/customers", "line 2 has it"),
+     _append("customers", 0, name="Other")),
+    (Fault("a price left out in a currency", "catalog/charges", "a price in USD"),
      _remove("prices", 0)),
     (Fault("a negative price", "catalog/prices", "-1"), _set("prices", 1, unit_price="-1")),
     (Fault("a last tier that ends", "catalog/prices", "5"), _set("prices", 4, up_to="5")),
-    (Fault("a price twice", "catalog/prices", "fee"), _append("prices", 0)),
+    (Fault("a price twice", "catalog/prices", "line 2 has it"), _append("prices", 0)),
     (Fault("a charge of a dropped meter", "catalog/charges", "n01"), _remove("meters", 0)),
     (Fault("an aggregation typo", "catalog/meters", "summ"),
      _set("meters", 0, aggregation="summ")),
@@ -244,29 +245,30 @@ ARCHIVE_FAULTS: list[tuple[Fault, Change]] = [
     (Fault("a price edited in place", "catalog/prices", "0.02"),
      _set("prices", 3, unit_price="0.02")),
     (Fault("a customer deleted", "catalog/customers", "c24"), _remove("customers", -2)),
-    (Fault("a row back-dated behind a close", "catalog/prices", "n20"),
+    (Fault("a row back-dated behind a close", "catalog/prices", "2026-02-10"),
      _append("prices", -1, valid_from="2026-02-01", recorded_at="2026-02-10T00:00:00Z")),
 ]  # fmt: skip
 
+_DRAFT = (
+    "select min(rated_line_id) from marts.rated_lines where charge_id = '{}' and currency = 'USD'"
+    " and cutoff_at > '2026-03-03' and rounded_total > 1"
+)
 # What a mistake in a model would make of its tables: the statement, and the dbt test that fails.
 TABLE_FAULTS: list[tuple[Fault, str]] = [
-    (Fault("rollups twice", "usage_holds_every_metered_event", ""),
+    (Fault("rollups twice", "landed_is_metered_void_duplicate_or_rejected", ""),
      "insert into metering.int_metering__rollups select * from metering.int_metering__rollups"
      " where load_day = '2026-03-11' limit 1"),
-    (Fault("a line rounded down by a cent", "rating_steps_total_their_line", ""),
+    (Fault("a step of a line lost", "rating_steps_total_their_line", ""),
+     f"delete from marts.rating_steps where rated_line_id = ({_DRAFT.format('n05')})"),
+    (Fault("a line rounded down by a cent", "rated_lines_rows_hold", ""),
      "update marts.rated_lines set rounded_total = rounded_total - 0.01, line_total = line_total"
-     " - 0.01 where rated_line_id = (select min(rated_line_id) from marts.rated_lines"
-     " where charge_id = 'n05' and cutoff_at > '2026-03-03' and rounded_total > 1)"),
+     f" - 0.01 where rated_line_id = ({_DRAFT.format('n07')})"),
     (Fault("a fraction of a cent", "lines_are_in_whole_minor_units", ""),
-     "update marts.rated_lines set line_total = line_total + 0.001 where rated_line_id ="
-     " (select max(rated_line_id) from marts.rated_lines where currency = 'USD'"
-     " and cutoff_at > '2026-03-03')"),
-    (Fault("a closed invoice altered", "what_was_closed_stands", ""),
-     "delete from ledger.documents where invoice_id ="
-     " (select max(invoice_id) from ledger.documents"
-     " where cutoff_at = (select max(cutoff_at) from ledger.documents))"),
-    (Fault("rejected events lost", "landed_is_metered_void_duplicate_or_rejected", ""),
-     "delete from marts.rejected_events where load_day >= '2026-03-03'"),
+     "update marts.rated_lines set line_total = line_total + 0.001"
+     f" where rated_line_id = ({_DRAFT.format('n09')})"),
+    (Fault("a closed invoice lost", "what_was_closed_stands", ""),
+     "delete from ledger.documents where invoice_id = (select max(invoice_id)"
+     " from ledger.documents where cutoff_at = (select max(cutoff_at) from ledger.documents))"),
 ]  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from tests.houses import PROJECT, House
 
 SNAPSHOT = PROJECT / "tests" / "dagster_snapshot.txt"
 RANGE = {
-    "dagster/asset_partition_range_start": "2026-01-01",
+    "dagster/asset_partition_range_start": "2026-02-01",
     "dagster/asset_partition_range_end": scenario.THROUGH,
 }
 PLAIN = Command(["build"], {"TALLY_FROM_DAY": "2026-01-01"})
@@ -208,8 +208,8 @@ def test_changes_are_told_from_two_looks():
 
 @pytest.fixture(scope="module")
 def small_house(house) -> Iterator[House]:
-    """The scenario's house on DuckDB, not yet built, as the one that this process is set to."""
-    made = house("duckdb", scenario.catalog(), scenario.rows())
+    """The scenario's house on DuckDB, built through January, as the one of this process."""
+    made = house("duckdb", scenario.catalog(), scenario.rows()).build("--through", "2026-01-31")
     ours = {
         name: value for name, value in made.environment.items() if name.startswith(("TALLY", "DBT"))
     }
@@ -273,7 +273,11 @@ def test_every_asset_says_what_it_is_and_whose(definitions):
 def test_a_range_of_days_is_one_run_that_closes_what_is_due(small_house, definitions, instance):
     done = _run(definitions, instance)
     assert done.success
-    closed = small_house.query("select count(*) from ledger.documents")[0][0]
+    # A check that blocks in the midst of a part would have it made in pieces.
+    steps = {event.step_key for event in done.all_events if event.is_step_success}
+    assert steps == {"land_files", "usage_to_drafts", "expectations", "close"}
+    after = "select count(*) from ledger.documents where cutoff_at > '2026-02-01'"
+    closed = small_house.query(after)[0][0]
     assert closed > 0
     found = instance.get_latest_materialization_event(dg.AssetKey(["marts", "invoices"]))
     metadata = found.asset_materialization.metadata
@@ -343,3 +347,31 @@ def test_a_file_that_cannot_be_landed_stops_the_close(small_house, definitions, 
     assert [each.check_name for each in failed] == ["files_are_landed"]
     assert not done.success
     assert "broken.parquet" in failed[0].metadata["reason"].value
+
+
+def test_an_odd_day_is_not_closed(small_house, definitions, instance):
+    day = datetime(2026, 2, 6, 12)
+    small_house.insert(
+        {
+            "load_id": "odd",
+            "line_number": number,
+            "loaded_at": day,
+            "customer_id": "acme" if number > 10 else None,
+            "event_name": "completion",
+            "event_key": f"odd-{number}",
+            "properties": "{}",
+        }
+        for number in range(1, 41)
+    )
+    sealed = "select max(sealed_until) from ledger.seals"
+    before = small_house.query(sealed)
+    done = _run(definitions, instance, tags={"dagster/partition": "2026-02-06"})
+    assert not done.success
+    failed = {
+        each.check_name: each for each in done.get_asset_check_evaluations() if not each.passed
+    }
+    assert set(failed) == {"few_are_rejected", "what_is_expected_is_met"}
+    rows = failed["few_are_rejected"].metadata["rows"].value.records
+    assert [row.data["rejected_share"] for row in rows] == ["0.25"]
+    assert "2026-02-06" in failed["few_are_rejected"].metadata["reason"].value
+    assert small_house.query(sealed) == before

@@ -110,7 +110,7 @@ class HouseAssets:
                 raise dg.Failure(run.fault)
             if not chosen:
                 row = self.build_window(warehouse, house)
-                self.progress[context.run_id] = Progress(row, before)
+                self.progress[context.run.run_id] = Progress(row, before)
 
     def _catalog_results(
         self, context: dg.AssetExecutionContext, faults: list[Fault]
@@ -143,7 +143,7 @@ class HouseAssets:
                 if run.fault:
                     raise dg.Failure(run.fault)
                 return
-            progress = self.progress.pop(context.run_id, None)
+            progress = self.progress.pop(context.run.run_id, None)
             self._may_close(context, progress, warehouse, house)
             run = self._dbt(house)
             run.run(close_command(command))
@@ -154,7 +154,7 @@ class HouseAssets:
             changed = changes.compare(progress.before, after)
             yield from self._results(context, run, warehouse, {"invoices": changed.metadata()})
             context.log.info(changed.sentence())
-            context.instance.add_run_tags(context.run_id, _tags(changed))
+            context.instance.add_run_tags(context.run.run_id, _tags(changed))
             if fault:
                 raise dg.Failure(fault, metadata=changed.metadata())
 
@@ -182,7 +182,9 @@ class HouseAssets:
         warehouse: Warehouse,
         build_window: tuple[Any, ...],
     ) -> None:
-        Gate.require(context.run_id, warehouse, house.schema_prefix, build_window, context.log.info)
+        Gate.require(
+            context.run.run_id, warehouse, house.schema_prefix, build_window, context.log.info
+        )
 
     def _go_on(
         self,
@@ -194,7 +196,7 @@ class HouseAssets:
     ) -> tuple[str, DbtRun]:
         """The further runs of a build that stopped before a day on which the catalogue changed."""
         for more in windows_after(window, house.target_name, house.schema_prefix):
-            context.log.info(f"closed what was due before {more.late_day}; the catalogue changed")
+            context.log.info(f"closed what was due before {more.late_day}; more follows")
             command = whole_command(house.source, house.project, house.target_name, more.window)
             first = self._dbt(house)
             first.run(before_close_command(command))

@@ -9,7 +9,7 @@ import dagster as dg
 
 from orchestration.defs.changes import look
 from orchestration.defs.environments import Environment
-from orchestration.defs.partitions import DAYS, POOL
+from orchestration.defs.partitions import POOL
 from orchestration.defs.resources import House
 from orchestration.errors import UserError
 
@@ -26,13 +26,11 @@ ASSET_JOBS = [
         LAND,
         dg.AssetSelection.all(),
         description="Land what has come in for the running day, meter it, and draw up drafts.",
-        partitions_def=DAYS,
     ),
     dg.define_asset_job(
         CLOSE,
         dg.AssetSelection.all(),
         description="Build a day that is over, check it, and close what is due at its end.",
-        partitions_def=DAYS,
     ),
 ]
 

@@ -53,8 +53,6 @@ def main() -> None:
         "DAGSTER_HOME": str(HOME),
         ENVIRONMENT: "demo",
         LANDING: str(DEMO_FOLDER),
-        # Of a history of months there are thousands of events: they are written by the hundred.
-        "DAGSTER_EVENT_BATCH_SIZE": "200",
     }
     for name, value in variables.items():
         os.environ.setdefault(name, value)
