@@ -214,6 +214,18 @@ def _add_check(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace]
     return run_check
 
 
+def _add_export(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    from orchestration.exports.commands import add_export_arguments
+
+    return add_export_arguments(parser)
+
+
+def _add_receivables(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    from orchestration.exports.commands import add_receivables_arguments
+
+    return add_receivables_arguments(parser)
+
+
 def _add_demo(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     return run_demo
 
@@ -226,6 +238,8 @@ COMMANDS = {
     "explain": ("trace an invoice line to its steps, days and events", _add_explain),
     "preview": ("a customer's next invoices, also after a change of plan", _add_preview),
     "simulate": ("bill the past again under another catalogue, and compare", _add_simulate),
+    "export": ("final documents as JSON, CSV, Parquet, HTML, PDF and receivables", _add_export),
+    "receivables": ("read back what the receivables ledger says of documents", _add_receivables),
     "verify": ("check that nothing that was closed has been altered", _add_verify),
     "replay": ("build what was closed again, and compare", _add_replay),
     "demo": ("land and build three months of an AI API business", _add_demo),

@@ -63,7 +63,7 @@
         rules_version integer not null,
         primary key (sealed_until)
     );
-    {{ guard_ledger(schema) }}
+    {{ guard_tables(schema, ledger_tables(), "the ledger") }}
 {%- endmacro %}
 
 {% macro ledger_schema() -%} {{ return(var("schema_prefix", "") ~ "ledger") }} {%- endmacro %}
@@ -73,24 +73,24 @@
 {%- endmacro %}
 
 {#
-    Where the engine can refuse it, no row of the ledger is updated or deleted, by whomever. Where it
-    cannot, the chain of digests shows it (`tally verify`).
+    Where the engine can refuse it, no row of these tables is updated or deleted, by whomever; `what`
+    says what they are. Where it cannot, the ledger's chain of digests shows it (`tally verify`).
 #}
-{% macro guard_ledger(schema) -%}
-    {{ return(adapter.dispatch("guard_ledger")(schema)) }}
+{% macro guard_tables(schema, tables, what) -%}
+    {{ return(adapter.dispatch("guard_tables")(schema, tables, what)) }}
 {%- endmacro %}
 
-{% macro default__guard_ledger(schema) -%} {{ return("") }} {%- endmacro %}
+{% macro default__guard_tables(schema, tables, what) -%} {{ return("") }} {%- endmacro %}
 
-{% macro postgres__guard_ledger(schema) -%}
+{% macro postgres__guard_tables(schema, tables, what) -%}
     create or replace function {{ schema }}.refuse_change() returns trigger
     language plpgsql as $body$
     begin
-        raise exception 'the ledger is append-only: % of %.% is refused',
+        raise exception '{{ what }} is append-only: % of %.% is refused',
             lower(tg_op), tg_table_schema, tg_table_name;
     end
     $body$;
-    {%- for table in ledger_tables() %}
+    {%- for table in tables %}
     create or replace trigger refuse_change
     before update or delete or truncate on {{ schema }}.{{ table }}
     for each statement execute function {{ schema }}.refuse_change();
