@@ -91,6 +91,13 @@ def run_export(arguments: argparse.Namespace) -> int:
         written, present = summary.written.get(kind, 0), summary.present.get(kind, 0)
         there = f", {present:,} there already" if present else ""
         print(f"{kind:<12}{_count(written, 'file')} written{there}")
+    if summary.unprintable:
+        print(
+            f"tally: {_count(len(summary.unprintable), 'PDF')} with letters that the typeface does"
+            f" not have, such as {summary.unprintable[0]}: set TALLY_FONTS to a folder of fonts"
+            " before the first export",
+            file=sys.stderr,
+        )
     return 0
 
 

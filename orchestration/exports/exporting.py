@@ -25,7 +25,7 @@ from orchestration.exports.folder import ExportFolder, WrittenFile
 from orchestration.exports.invoice_json import json_bytes
 from orchestration.exports.line_tables import CsvLines, ParquetLines
 from orchestration.exports.page import make_page
-from orchestration.exports.page_files import PdfPress, html_bytes, open_press
+from orchestration.exports.page_files import PdfPress, html_bytes, is_printable, open_press
 from orchestration.exports.receivable_documents import ReceivableLines
 from orchestration.marts import Marts
 from orchestration.warehouse import Warehouse
@@ -50,6 +50,8 @@ class ExportSummary:
     written: dict[str, int] = field(default_factory=dict)
     present: dict[str, int] = field(default_factory=dict)
     bytes_written: int = 0
+    #: Numbers of PDFs with letters that no typeface at hand has.
+    unprintable: list[str] = field(default_factory=list)
 
     def count(self, kind: str, file: WrittenFile) -> None:
         counted = self.written if file.is_new else self.present
@@ -194,10 +196,13 @@ class _Run:
     def _contents(self, kind: str, documents: Sequence[Document]) -> Iterable[bytes]:
         if kind == "json":
             return map(json_bytes, documents)
-        pages = (
+        pages = [
             make_page(one, self.entities.find(one.header["billing_entity"])) for one in documents
-        )
-        return map(html_bytes, pages) if kind == "html" else self.press.print_pages(list(pages))
+        ]
+        if kind == "html":
+            return map(html_bytes, pages)
+        self.summary.unprintable += [page.number for page in pages if not is_printable(page)]
+        return self.press.print_pages(pages)
 
     def _write(self, stem: str, kind: str, content: bytes) -> WrittenFile:
         file = self.target.write(stem, ENDINGS.get(kind, kind), content)

@@ -130,7 +130,7 @@ def _taken_off(line: Row, shown: NumberFormat) -> Iterator[Detail]:
     own = [one for one in line["discounts"] if one["level"] == "line"]
     if not own and not line["over_maximum_total"]:
         return
-    yield Detail("before", amount=shown.money(line["rounded_total"]))
+    yield Detail("rounded", amount=shown.money(line["rounded_total"]))
     for one in own:
         name = str(one["name"] or one["discount_id"])
         if one["percent_fraction"] is not None:

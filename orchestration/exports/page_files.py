@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -17,11 +18,16 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from orchestration.errors import UserError
 from orchestration.exports.page import Page
 
 FOLDER = Path(__file__).resolve().parent
 #: A folder of further typefaces, for names in other scripts.
 FONTS_VARIABLE = "TALLY_FONTS"
+#: Letters that the wheel's typeface has: Latin, Greek, Cyrillic, punctuation and signs.
+_PRINTABLE = re.compile(
+    "[\u0020-\u052f\u1e00-\u1fff\u2000-\u206f\u20a0-\u20bf\u2100-\u214f\u2200-\u22ff]*"
+)
 #: Fewer pages than this are not worth the start of other processes.
 WORTH_PROCESSES = 16
 
@@ -54,10 +60,18 @@ def _compiler() -> Any:
         for path in find_spec("font_source_sans_pro").submodule_search_locations
     ]
     if more := os.environ.get(FONTS_VARIABLE):
+        if not Path(more).is_dir():
+            raise UserError(f"{FONTS_VARIABLE}: no folder {more}")
         fonts.append(Path(more))
     return typst.Compiler(
         FOLDER / "invoice.typ", root=FOLDER, font_paths=fonts, ignore_system_fonts=True
     )
+
+
+def is_printable(page: Page) -> bool:
+    """Whether the typefaces at hand have the page's letters; those of TALLY_FONTS are trusted."""
+    text = json.dumps(asdict(page), ensure_ascii=False)
+    return bool(os.environ.get(FONTS_VARIABLE)) or _PRINTABLE.fullmatch(text) is not None
 
 
 def pdf_bytes(page: Page) -> bytes:
