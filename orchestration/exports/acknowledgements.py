@@ -200,7 +200,7 @@ def _rows(file: str, content: bytes) -> Iterator[tuple[int, Row | RowFault]]:
         return
     if not file.endswith((".jsonl", ".ndjson")):
         raise UserError(f"{file}: expected a file that ends in .jsonl, .ndjson or .csv")
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:

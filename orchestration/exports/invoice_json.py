@@ -5,26 +5,17 @@ in which order, and what each is; what else the marts have is not exported.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from types import NoneType
+from typing import Any
 
 from orchestration.exports.documents import Document
-from orchestration.marts import Row, document
+from orchestration.marts import Row, exact_text, money
 
 SCHEMA_FILE = Path(__file__).with_name("invoice.schema.json")
-#: Columns that are money at the currency's exponent.
-TOTALS = (
-    "invoice_total",
-    "credits_total",
-    "balance_applied_total",
-    "amount_due_total",
-    "rounded_total",
-    "over_maximum_total",
-    "discount_total",
-    "line_total",
-    "credit_total",
-)
 
 
 @cache
@@ -34,21 +25,35 @@ def read_schema() -> Row:
 
 
 @cache
-def _fields(*path: str) -> tuple[str, ...]:
-    """The plain fields of the document, or of the items of a list in it, in the schema's order."""
+def _fields(*path: str) -> tuple[tuple[str, Callable[[Any, int], Any]], ...]:
+    """The plain fields of the document, or of the items of a list in it, in the schema's order.
+
+    With each what makes its text of a value and a currency's exponent.
+    """
     schema = read_schema()
     for name in path:
         schema = schema["properties"][name]["items"]
     return tuple(
-        name for name, about in schema["properties"].items() if about.get("type") != "array"
+        (name, _money if about.get("$ref") == "#/$defs/money" else _exact)
+        for name, about in schema["properties"].items()
+        if about.get("type") != "array"
     )
+
+
+def _money(value: Decimal, exponent: int) -> str:
+    return money(value, exponent)
+
+
+def _exact(value: Any, exponent: int) -> Any:
+    # Most values are texts and whole numbers.
+    return value if type(value) in (str, int, NoneType) else exact_text(value)
 
 
 def json_document(one: Document) -> Row:
     """The document as JSON holds it."""
 
     def shown(row: Row, *path: str) -> Row:
-        return document({name: row[name] for name in _fields(*path)}, TOTALS, one.exponent)
+        return {name: text(row[name], one.exponent) for name, text in _fields(*path)}
 
     def all_shown(rows: Sequence[Row], *path: str) -> list[Row]:
         return [shown(row, *path) for row in rows]

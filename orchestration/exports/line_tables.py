@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -137,9 +135,9 @@ def _csv_cell(value: Any, kind: Any, exponent: int) -> str:
         return ""
     if kind is TEXT:
         return harmless(value)
+    if kind is COUNT:
+        return str(value)
     # A number that is below zero begins with a dash, and is a number.
     if kind is TOTAL:
         return money(value, exponent)
-    if isinstance(value, (Decimal, date, datetime)):
-        return exact_text(value)
-    return str(value)
+    return exact_text(value)

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 from orchestration.exports.billing_entities import BillingEntities
 from orchestration.exports.documents import Document
-from orchestration.exports.invoice_json import TOTALS
 from orchestration.exports.page import due_date
 from orchestration.invoice_view import KINDS
 from orchestration.marts import Row, document
@@ -27,6 +26,15 @@ DOCUMENT_COLUMNS = (
     "issued_date",
     "period_from_date",
     "period_to_date",
+)
+#: Columns that are money at the currency's exponent.
+TOTALS = (
+    "invoice_total",
+    "credits_total",
+    "balance_applied_total",
+    "amount_due_total",
+    "line_total",
+    "credit_total",
 )
 LINE_COLUMNS = (
     "line_id",
