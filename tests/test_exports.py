@@ -240,7 +240,7 @@ def test_chosen_documents(houses, tmp_path):
     of_day = export(house, tmp_path / "c", ["csv"], Selection.of_cutoff(date(2026, 2, 2)))
     assert (of_day.documents, of_day.written) == (2, {"csv": 1})
     window = Selection(from_day=date(2026, 2, 2), to_day=date(2026, 3, 1))
-    assert export(house, tmp_path / "d", ["csv"], window).documents == 5
+    assert export(house, tmp_path / "d", ["csv"], window).documents == 4
 
 
 @pytest.mark.parametrize("number", ["sub_york@2026-05-01", "US-999999"])
@@ -410,12 +410,10 @@ def test_pages_say_the_number_and_what_is_due(exported, documents):
         text = pdf_text(only(exported["duckdb"], f"pdf/{number}-*").read_bytes())
         shown, _ = html_text(only(exported["duckdb"], f"html/{number}-*").read_bytes())
         for content in (text, shown):
-            # In a PDF a narrow space is as good as a wide one.
+            # Spaces that do not break are drawn like any other.
             content = content.replace("\u00a0", " ")
-            assert number in content
-            assert page.due.replace("\u00a0", " ") in content
-            for label, amount, _ in page.totals:
-                assert label in content and amount.replace("\u00a0", " ") in content
+            said = [number, page.due, *(text for row in page.totals for text in row[:2])]
+            assert [text for text in said if text.replace("\u00a0", " ") not in content] == []
         assert one.number == page.number
 
 

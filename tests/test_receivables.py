@@ -86,7 +86,7 @@ def test_both_engines_send_the_same(houses):
     one, other = (
         story.files_below(houses[engine].folder / "sent") for engine in ("duckdb", "postgres")
     )
-    assert one == other and len(one) == 6
+    assert one == other and len(one) == 7
 
 
 @ENGINES

@@ -152,7 +152,8 @@ class _Desk:
         known = self._external.get(invoice_id, external_id)
         if known != external_id:
             raise RowFault(
-                f"external_id: found {external_id!r}, {invoice_id} stands under {known!r}"
+                f"external_id: found {external_id!r}, expected {known!r}, under which"
+                f" {invoice_id} stands"
             )
         owner = self._owners.setdefault((entity, external_id), invoice_id)
         if owner != invoice_id:
