@@ -41,7 +41,7 @@ COPIED = (
 
 def measure(folder: Path) -> None:
     """Build, copy, export, and print the figures beside their bars."""
-    warehouse_file = folder / "exports.duckdb"
+    warehouse_file = folder / "bench.duckdb"
     _build_demo(warehouse_file, folder)
     with duckdb.connect(str(warehouse_file)) as connection:
         connection.execute("set timezone = 'UTC'")

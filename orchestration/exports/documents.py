@@ -47,6 +47,8 @@ class Document:
     exponent: int
     lines: list[Row] = field(default_factory=list)
     credits: list[Row] = field(default_factory=list)
+    #: As JSON holds it, once that was asked for.
+    shown: Row | None = field(default=None, repr=False, compare=False)
 
     @property
     def invoice_id(self) -> str:

@@ -88,10 +88,9 @@ def export_invoices(
             raise UserError(f"format: found {kind!r}, expected one of {', '.join(FORMATS)}")
     marts = Marts(None, warehouse)
     chosen = choose_documents(marts, selection)
-    target = ExportFolder(folder)
-    log = ExportLog(warehouse, target.location)
     summary = ExportSummary(documents=len(chosen))
-    with open_press(workers) as press:
+    with ExportFolder(folder) as target, open_press(workers) as press:
+        log = ExportLog(warehouse, target.location)
         run = _Run(marts, target, log, entities, exported_at, press, summary)
         for window in _windows(_batches(chosen, bool(selection.invoices))):
             run.export_window(window, formats)
@@ -126,6 +125,10 @@ def _stem(cutoff: date, part: int) -> str:
     return str(cutoff) if part == 1 else f"{cutoff}.{part}"
 
 
+#: A row of the table of exports without its folder.
+LogRow = tuple[Any, ...]
+
+
 @dataclass
 class _Run:
     """One export at work."""
@@ -147,7 +150,7 @@ class _Run:
         batch_of = {one: batch for batch in window for one in batch.invoice_ids}
         sheets: dict[str, _Sheet] = {}
         for documents in read_documents(self.marts, [one for one in batch_of if one in wanted]):
-            self._write_documents(documents, missing)
+            rows = self._write_documents(documents, missing)
             for batch, grouped in groupby(documents, lambda one: batch_of[one.invoice_id]):
                 members = list(grouped)
                 for kind in BATCH_FORMATS:
@@ -156,24 +159,26 @@ class _Run:
                     sheet = sheets.setdefault(kind, _Sheet(self._sheet(kind)))
                     sheet.add(members)
                     if members[-1].invoice_id == batch.invoice_ids[-1]:
-                        self._write_sheet(batch, kind, sheets.pop(kind))
+                        rows += self._write_sheet(batch, kind, sheets.pop(kind))
+            self.target.settle()
+            self.log.append(rows)
 
     def _write_documents(
         self, documents: Sequence[Document], missing: Mapping[str, set[str]]
-    ) -> None:
+    ) -> list[LogRow]:
         """The files of one document each."""
-        rows: list[tuple[Any, ...]] = []
+        rows: list[LogRow] = []
         for kind in DOCUMENT_FORMATS:
             of_kind = [one for one in documents if one.invoice_id in missing.get(kind, ())]
             for one, content in zip(of_kind, self._contents(kind, of_kind), strict=True):
                 rows.append(self._row(self._write(one.number, kind, content), kind, _about(one)))
-        self.log.append(rows)
+        return rows
 
-    def _write_sheet(self, batch: Batch, kind: str, sheet: _Sheet) -> None:
+    def _write_sheet(self, batch: Batch, kind: str, sheet: _Sheet) -> list[LogRow]:
         """The file of all documents of a batch, which is written last."""
         stem = f"{STEMS[kind]}-{batch.stem}" if batch.stem else sheet.about[0][1]
         file = self._write(stem, kind, sheet.lines.content())
-        self.log.append([self._row(file, kind, about) for about in sheet.about])
+        return [self._row(file, kind, about) for about in sheet.about]
 
     def _missing(self, batch: Batch, kind: str) -> set[str]:
         """The documents of the batch that are to be written in a format."""

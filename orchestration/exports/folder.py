@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from orchestration.errors import UserError
 from orchestration.warehouse import one_line
 
 PART = ".part"
+#: So many files are brought to the disk one by one; more all at once, with what others write.
+FEW = 16
 #: Hexadecimal digits of the content's SHA-256 in a file's name.
 DIGITS = 16
 
@@ -39,6 +43,10 @@ class ExportFolder:
         self.is_local = "://" not in location
         self.location = os.path.abspath(location) if self.is_local else location.rstrip("/")
         self.files: Any = None
+        self._made: set[str] = set()
+        self._unnamed: dict[str, Future[None]] = {}
+        # The disk is at work while the next file is made.
+        self._writer = ThreadPoolExecutor(1)
         self.root = self.location
         try:
             if not self.is_local:
@@ -50,7 +58,6 @@ class ExportFolder:
         except Exception as fault:
             # What a file system of fsspec raises is its own.
             raise UserError(f"cannot write to {location}: {one_line(fault)}") from fault
-        self._made: set[str] = set()
 
     def holds(self, file: str, byte_count: int) -> bool:
         """Whether the folder has a file of this name and size."""
@@ -59,44 +66,69 @@ class ExportFolder:
     def write(self, stem: str, suffix: str, content: bytes) -> WrittenFile:
         """`content` as a file `<suffix>/<stem>-<digits>.<suffix>`, if it is not there yet.
 
-        Raises UserError where it cannot be written.
+        It has its name when `settle` has returned.
         """
         digest = hashlib.sha256(content).hexdigest()
         kind, _, ending = suffix.rpartition("/")
         file = f"{kind or ending}/{file_stem(stem)}-{digest[:DIGITS]}.{ending}"
         is_new = not self.holds(file, len(content))
         if is_new:
-            try:
-                self._write_whole(file, content)
-            except Exception as fault:
-                raise UserError(
-                    f"{self.location}/{file}: not written: {one_line(fault)}"
-                ) from fault
             self._sizes[file] = len(content)
+            self._unnamed[file] = self._writer.submit(self._write_part, file, content)
         return WrittenFile(file, digest, len(content), is_new)
 
-    def _write_whole(self, file: str, content: bytes) -> None:
+    def settle(self) -> None:
+        """Give what was written its name, once it is on the disk. Raises UserError."""
+        unnamed, self._unnamed = self._unnamed, {}
+        for written in unnamed.values():
+            written.result()
+        if self.is_local and len(unnamed) > FEW:
+            # Else a power cut may leave a name without its content; one by one takes far longer.
+            os.sync()
+        for file in unnamed:
+            path = f"{self.root}/{file}"
+            with self._told(file):
+                if not self.is_local:
+                    self.files.mv(path + PART, path)
+                    continue
+                if len(unnamed) <= FEW:
+                    _sync_file(path + PART)
+                os.replace(path + PART, path)
+
+    def close(self) -> None:
+        self._writer.shutdown(cancel_futures=True)
+
+    def __enter__(self) -> ExportFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _told(self, file: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as fault:
+            raise UserError(f"{self.location}/{file}: not written: {one_line(fault)}") from fault
+
+    def _write_part(self, file: str, content: bytes) -> None:
         path = f"{self.root}/{file}"
-        folder = os.path.dirname(path)
-        if folder not in self._made:
-            self._make(folder)
-            self._made.add(folder)
-        if not self.is_local:
-            self.files.pipe_file(path + PART, content)
-            self.files.mv(path + PART, path)
-            return
-        with open(path + PART, "wb") as part:
-            part.write(content)
-            part.flush()
-            # Else a power cut may leave a name without its content.
-            os.fsync(part.fileno())
-        os.replace(path + PART, path)
+        with self._told(file):
+            self._make(os.path.dirname(path))
+            if self.is_local:
+                with open(path + PART, "wb") as part:
+                    part.write(content)
+            else:
+                self.files.pipe_file(path + PART, content)
 
     def _make(self, folder: str) -> None:
+        if folder in self._made:
+            return
         if self.is_local:
             Path(folder).mkdir(parents=True, exist_ok=True)
         else:
             self.files.makedirs(folder, exist_ok=True)
+        self._made.add(folder)
 
     def _list(self) -> Iterable[tuple[str, int]]:
         """Each file's path in the folder and size; what was being written is taken away."""
@@ -116,6 +148,11 @@ class ExportFolder:
                 os.remove(path) if self.is_local else self.files.rm_file(path)
                 continue
             yield "/".join(path.rsplit("/", 2)[-2:]), size
+
+
+def _sync_file(path: str) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
 
 
 def file_stem(name: str) -> str:

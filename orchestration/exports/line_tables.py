@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.exports.documents import Document
-from orchestration.marts import exact_text, money
+from orchestration.exports.invoice_json import json_document
+from orchestration.marts import Row
 
 TEXT, COUNT, DAY = pa.string(), pa.int64(), pa.date32()
 INSTANT = pa.timestamp("us", tz="UTC")
@@ -77,9 +78,11 @@ class CsvLines:
 
     def add(self, documents: Iterable[Document]) -> None:
         for one in documents:
-            header = _csv_cells(one.header, DOCUMENT_COLUMNS, one.exponent)
+            # The texts of CSV are those of JSON.
+            shown = json_document(one)
+            header = _csv_cells(shown, DOCUMENT_COLUMNS)
             self._writer.writerows(
-                header + _csv_cells(line, LINE_COLUMNS, one.exponent) for line in one.lines
+                header + _csv_cells(line, LINE_COLUMNS) for line in shown["lines"]
             )
 
     def content(self) -> bytes:
@@ -126,18 +129,9 @@ def harmless(text: str) -> str:
     return "'" + text if text.startswith(RUNNABLE) else text
 
 
-def _csv_cells(row: Any, columns: Sequence[tuple[str, Any]], exponent: int) -> list[str]:
-    return [_csv_cell(row[name], kind, exponent) for name, kind in columns]
-
-
-def _csv_cell(value: Any, kind: Any, exponent: int) -> str:
-    if value is None:
-        return ""
-    if kind is TEXT:
-        return harmless(value)
-    if kind is COUNT:
-        return str(value)
-    # A number that is below zero begins with a dash, and is a number.
-    if kind is TOTAL:
-        return money(value, exponent)
-    return exact_text(value)
+def _csv_cells(shown: Row, columns: Sequence[tuple[str, Any]]) -> list[Any]:
+    """Cells of a row as JSON holds it; a number that is below zero is a number, dash and all."""
+    return [
+        harmless(value) if kind is TEXT and (value := shown[name]) else shown[name]
+        for name, kind in columns
+    ]
