@@ -39,12 +39,18 @@ COLUMNS = {
     "alerts": "alert_id name customer_id subscription_id plan_id kind charge_id meter"
     " meter_version threshold recorded_at",
     "invoice_actions": "action_id action invoice_id line_id amount acted_by reason recorded_at",
+    "credit_grants": "grant_id name customer_id wallet kind currency amount cost_basis priority"
+    " scope scope_id effective_at expires_at every recurs_until rollover_cap covers_true_up"
+    " recorded_at",
+    "credit_actions": "action_id action grant_id to_grant_id amount acts_at reason recorded_at",
+    "credit_top_ups": "top_up_id customer_id currency threshold amount recorded_at",
 }
 COLUMNS = {name: tuple(columns.split()) for name, columns in COLUMNS.items()}
 # A catalogue may leave these out, which is as if they had no rows.
 OPTIONAL_FILES = (
     "charge_limits", "meter_filters", "subscription_changes", "plan_migrations", "allowances",
-    "commitments", "discounts", "entitlements", "alerts", "invoice_actions",
+    "commitments", "discounts", "entitlements", "alerts", "invoice_actions", "credit_grants",
+    "credit_actions", "credit_top_ups",
 )  # fmt: skip
 # Columns that came later: a file without them is one in which they are blank.
 OPTIONAL_COLUMNS = {

@@ -47,6 +47,13 @@
             ~ "meter_version threshold recorded_at",
         "invoice_actions":
             "action_id action invoice_id line_id amount acted_by reason recorded_at",
+        "credit_grants":
+            "grant_id name customer_id wallet kind currency amount cost_basis priority scope "
+            ~ "scope_id effective_at expires_at every recurs_until rollover_cap covers_true_up "
+            ~ "recorded_at",
+        "credit_actions":
+            "action_id action grant_id to_grant_id amount acts_at reason recorded_at",
+        "credit_top_ups": "top_up_id customer_id currency threshold amount recorded_at",
     } -%}
     {{ return(columns[name].split()) }}
 {%- endmacro %}
@@ -57,7 +64,8 @@
 {% macro optional_catalog_tables() -%}
     {{ return([
         "charge_limits", "meter_filters", "subscription_changes", "plan_migrations", "allowances",
-        "commitments", "discounts", "entitlements", "alerts", "invoice_actions"
+        "commitments", "discounts", "entitlements", "alerts", "invoice_actions", "credit_grants",
+        "credit_actions", "credit_top_ups"
     ]) }}
 {%- endmacro %}
 
