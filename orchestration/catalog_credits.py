@@ -137,7 +137,9 @@ class _Credits(Index):
         if not row[column] or not row.holds(column):
             return None
         if grant := self.grants.get((row[column],)):
-            if grant["every"] and grant.holds("every"):
+            # A void may end a recurring grant as a whole.
+            is_whole = column == "grant_id" and row["action"] == "void"
+            if grant["every"] and grant.holds("every") and not is_whole:
                 row.refuse(column, f"an occurrence of {row[column]}, like {row[column]}#1")
                 return None
             return grant

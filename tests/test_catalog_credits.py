@@ -45,6 +45,8 @@ def sound() -> dict[str, list[dict[str, str]]]:
          "amount": "10.25", "acts_at": "2026-03-02T00:00:00Z", "reason": "Asked for"},
         {"action_id": "3", "action": "void", "grant_id": "weekly#1000", "acts_at": NEW_YEAR,
          "reason": "Never used"},
+        {"action_id": "4", "action": "void", "grant_id": "weekly", "acts_at": NEW_YEAR,
+         "reason": "Ended"},
     ]  # fmt: skip
     catalog["credit_top_ups"] = [
         {"top_up_id": "t1", "customer_id": "acme", "currency": "USD", "threshold": "0",
@@ -300,7 +302,7 @@ def test_credits_are_one_customers():
     rows = {name: catalog.get(name, []) for name in COLUMNS}
     for customer, grants, actions in (
         ("acme", ["bought", "trial", "gift"], ["1", "2"]),
-        ("bolt", ["weekly"], ["3"]),
+        ("bolt", ["weekly"], ["3", "4"]),
     ):
         own = rows_of_customers(rows, [customer])
         assert [row["grant_id"] for row in own["credit_grants"]] == grants
