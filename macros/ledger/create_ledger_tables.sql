@@ -8,6 +8,9 @@
     seals         one row per run that closed: until when everything is sealed
     sealed_days   one row per sealed load day: the count and digests of its raw rows
     catalog_rows  one row per row of the catalogue that a close could see, by content
+    credit_entries   one row per movement of a grant of prepaid credits
+    credit_balances  one row per sealed day and grant that has something left or moved on it
+    credit_vectors   one row per closed line's rating and day of usage that drew on credits
 #}
 {% macro create_ledger_tables() -%}
     {%- set schema = ledger_schema() -%}
@@ -58,6 +61,29 @@
         sealed_until {{ type_timestamp() }} not null,
         primary key (table_name, row_hash)
     );
+    create table if not exists {{ schema }}.credit_entries (
+        {%- for name, type in ledger_credit_entry_columns() %}
+        {{ name }} {{ type }},
+        {%- endfor %}
+        primary key (entry_id)
+    );
+    create table if not exists {{ schema }}.credit_balances (
+        balance_date date not null,
+        grant_id {{ type_text() }} not null,
+        balance_total {{ type_total() }} not null,
+        primary key (balance_date, grant_id)
+    );
+    create table if not exists {{ schema }}.credit_vectors (
+        rated_line_id {{ type_text() }} not null,
+        posted_date date not null,
+        moment_number {{ type_count() }} not null,
+        usage_date date not null,
+        step_total {{ type_total() }} not null,
+        primary key (rated_line_id, posted_date, moment_number, usage_date)
+    );
+    {%- if target.type == "postgres" %}
+    create index if not exists credit_entries_line on {{ schema }}.credit_entries (rated_line_id);
+    {%- endif %}
     create table if not exists {{ schema }}.seals (
         sealed_until {{ type_timestamp() }} not null,
         rules_version integer not null,
@@ -69,7 +95,10 @@
 {% macro ledger_schema() -%} {{ return(var("schema_prefix", "") ~ "ledger") }} {%- endmacro %}
 
 {% macro ledger_tables() -%}
-    {{ return(["documents", "lines", "closes", "seals", "sealed_days", "catalog_rows"]) }}
+    {{ return([
+        "documents", "lines", "closes", "seals", "sealed_days", "catalog_rows",
+        "credit_entries", "credit_balances", "credit_vectors",
+    ]) }}
 {%- endmacro %}
 
 {#

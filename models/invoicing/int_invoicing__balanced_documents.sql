@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 -- depends_on: {{ ref('int_invoicing__seal') }}
 -- Customer balance before and after each document of a customer who ever had any, in the order of
--- their numbers, drafts last. A document below zero adds to it, one above takes what there is.
+-- their numbers, drafts last, after prepaid credits. A document below zero adds to it, one above takes what there is.
 with
 
 documents as (
@@ -11,10 +11,10 @@ documents as (
         customer_id,
         billing_entity,
         currency,
-        invoice_total,
+        {{ net_total('documents') }} as net_total,
         sequence_number as order_number,
         1 as order_of_status
-    from {{ source('ledger', 'documents') }}
+    from {{ source('ledger', 'documents') }} as documents
 
     union all
 
@@ -23,10 +23,10 @@ documents as (
         customer_id,
         billing_entity,
         currency,
-        invoice_total,
+        {{ net_total('documents') }} as net_total,
         order_number,
         2 as order_of_status
-    from {{ ref('int_invoicing__documents') }}
+    from {{ ref('int_invoicing__documents') }} as documents
     where cutoff_at > {{ sealed_until_now() }}
 
 ),
@@ -38,7 +38,7 @@ balance_keys as (
         billing_entity,
         currency
     from documents
-    where invoice_total < 0
+    where net_total < 0
     group by
         customer_id,
         billing_entity,
@@ -51,7 +51,7 @@ summed as (
 
     select
         documents.*,
-        -sum(documents.invoice_total) over (
+        -sum(documents.net_total) over (
             partition by documents.customer_id, documents.billing_entity, documents.currency
             order by documents.order_of_status, documents.order_number
         ) as moved_total

@@ -58,7 +58,7 @@ posted_documents as (
         documents.billing_entity,
         documents.currency,
         cast(
-            -sum(documents.invoice_total) over (
+            -sum({{ net_total('documents') }}) over (
                 partition by documents.customer_id, documents.billing_entity, documents.currency
                 order by documents.sequence_number
             ) as {{ type_total() }}
@@ -112,7 +112,7 @@ movements as (
         customer_id,
         billing_entity,
         currency,
-        -invoice_total as movement,
+        -{{ net_total('billed_documents') }} as movement,
         0 as refund_count,
         cutoff_at,
         document_kind,
@@ -120,7 +120,7 @@ movements as (
         period_from,
         period_number,
         action_order
-    from {{ ref('int_invoicing__billed_documents') }}
+    from {{ ref('int_invoicing__billed_documents') }} as billed_documents
     where {{ is_asked }}
 
     union all
