@@ -232,7 +232,7 @@ def _grants_table(balance: CurrencyBalance) -> Table:
                 grouped_money(grant["amount"], balance.exponent),
                 grouped_money(grant["balance_total"], balance.exponent),
             )
-        if len(wallets) > 1 and len(shown) != 1:
+        if len(wallets) > 1 and len(shown) > 1:
             subtotal = grouped_money(left, balance.exponent)
             table.add_row(escape(wallet), "[dim]together[/dim]", "", "", "", "", subtotal)
     return table
