@@ -21,7 +21,7 @@ DAYS = 60
 HEIGHT = 6
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 PROVISIONAL = "~"
-TOTALS = ("amount", "balance_total", "granted_total", "drawn_total")
+TOTALS = ("amount", "transferred_total", "balance_total", "granted_total", "drawn_total")
 #: What a grant that has nothing left is called, by its status.
 ENDED = {"used_up": "used up", "expired": "expired", "voided": "voided"}
 
@@ -42,12 +42,22 @@ select
         else 'live'
     end as grant_status,
     grants.amount,
+    cast(coalesce(transfers.transferred_total, 0) as decimal(24, 4)) as transferred_total,
     cast(coalesce(balances.balance_total, 0) as decimal(24, 4)) as balance_total
 from marts.credit_grant_balances as grants
 left join marts.credit_balances_daily as balances
     on
         grants.grant_id = balances.grant_id
         and balances.balance_date = cast(? as date)
+left join (
+    select
+        grant_id,
+        sum(amount) as transferred_total
+    from marts.credit_ledger_entries
+    where entry_kind = 'transfer' and posted_date <= cast(? as date)
+    group by grant_id
+) as transfers
+    on grants.grant_id = transfers.grant_id
 where
     grants.customer_id = ?
     and grants.posted_from_date <= cast(? as date)
@@ -129,7 +139,7 @@ def read_balance(marts: Marts, customer: str, on_date: date | None) -> Balance:
     if day > last_day:
         raise UserError(f"{day} is not built yet: the last day that is built is {last_day}")
     found: dict[str, CurrencyBalance] = {}
-    for grant in marts.rows(GRANTS_SQL, day, day, day, customer, day):
+    for grant in marts.rows(GRANTS_SQL, day, day, day, day, customer, day):
         currency = grant.pop("currency")
         if currency not in found:
             found[currency] = CurrencyBalance(currency, marts.exponent(currency))
@@ -212,6 +222,9 @@ def _grants_table(balance: CurrencyBalance) -> Table:
     for name in ("Grant", "Kind", "Pays", "Expires"):
         table.add_column(name)
     table.add_column("Granted", justify="right")
+    has_moved = any(grant["transferred_total"] for grant in balance.grants)
+    if has_moved:
+        table.add_column("Moved", justify="right")
     total = grouped_money(balance.total, balance.exponent)
     table.add_column(f"Left, {balance.currency}", total, justify="right", footer_style="bold")
     wallets = balance.wallets
@@ -223,6 +236,7 @@ def _grants_table(balance: CurrencyBalance) -> Table:
         ]
         for grant in shown:
             expires = grant["expires_at"]
+            moved = grant["transferred_total"]
             table.add_row(
                 escape(wallet),
                 f"{escape(grant['name'])} [dim]{escape(grant['grant_id'])}[/dim]",
@@ -230,11 +244,13 @@ def _grants_table(balance: CurrencyBalance) -> Table:
                 escape(_pays(grant)),
                 f"{expires:%Y-%m-%d %H:%M} UTC" if expires else "never",
                 grouped_money(grant["amount"], balance.exponent),
+                *([grouped_money(moved, balance.exponent) if moved else ""] if has_moved else []),
                 grouped_money(grant["balance_total"], balance.exponent),
             )
         if len(wallets) > 1 and len(shown) > 1:
             subtotal = grouped_money(left, balance.exponent)
-            table.add_row(escape(wallet), "[dim]together[/dim]", "", "", "", "", subtotal)
+            blanks = [""] * (5 if has_moved else 4)
+            table.add_row(escape(wallet), "[dim]together[/dim]", *blanks, subtotal)
     return table
 
 

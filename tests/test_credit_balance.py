@@ -133,6 +133,16 @@ TABLES = {
              None, date(2026, 4, 1), FOREVER, None, 9000),
         ],
     ),
+    "marts.credit_ledger_entries": (
+        "grant_id text, entry_kind text, posted_date date, amount decimal(24, 4)",
+        [
+            ("gift#1", "transfer", date(2026, 3, 29), "-1.5"),
+            ("gift#2", "transfer", date(2026, 3, 30), "1.5"),
+            ("gift#2", "draw", date(2026, 3, 30), "-3.4"),
+            ("bought", "transfer", date(2026, 3, 31), "-2"),
+            ("spent", "transfer", date(2026, 3, 31), "2"),
+        ],
+    ),
     "marts.credit_balances_daily": (
         "balance_date date, customer_id text, wallet text, currency text, grant_id text,"
         " balance_total decimal(24, 4), is_provisional boolean",
@@ -218,6 +228,7 @@ def test_an_earlier_day_has_what_was_left_then(marts: Marts):
     }
     (dollars,) = balance.currencies
     assert dollars.forecast is None
+    assert not any(grant["transferred_total"] for grant in dollars.grants)
     assert dollars.days == [Day(date(2026, 3, 28), Decimal("902.75"), False)]
 
 
@@ -244,9 +255,9 @@ def test_people_see_grants_total_chart_and_forecast(marts: Marts, capsys):
     )
     rows = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines]
     assert ["main", "Bought [2026] bought", "paid", "everything", "2027-01-01 00:00 UTC",
-            "1,000.00", "790.00"] in rows  # fmt: skip
+            "1,000.00", "-2.00", "790.00"] in rows  # fmt: skip
     assert ["promo", "Gift gift#2", "promotional", "meter tokens", "2026-04-30 00:00 UTC",
-            "10.00", "8.10"] in rows  # fmt: skip
+            "10.00", "1.50", "8.10"] in rows  # fmt: skip
     assert ["main", "Yen yen", "paid", "everything", "never", "9,000", "8,999"] in rows
     assert ["Total", "798.10"] in rows
     assert "grants with nothing left: 1 used up, 1 expired, 1 voided" in lines
@@ -277,6 +288,7 @@ def test_json_is_exact_text(marts: Marts):
         "expires_at": "2026-04-30T00:00:00Z",
         "grant_status": "live",
         "amount": "10.00",
+        "transferred_total": "1.50",
         "balance_total": "8.10",
     }
     assert dollars["days"][1:3] == [
