@@ -10,6 +10,7 @@
     catalog_rows  one row per row of the catalogue that a close could see, by content
     credit_entries   one row per movement of a grant of prepaid credits
     credit_balances  one row per sealed day and grant that has something left or moved on it
+    credit_steps     one row per open line, day of usage and load day that moved what it asks for
     credit_vectors   one row per closed line's rating and day of usage that drew on credits
 #}
 {% macro create_ledger_tables() -%}
@@ -81,7 +82,17 @@
         step_total {{ type_total() }} not null,
         primary key (rated_line_id, posted_date, moment_number, usage_date)
     );
+    create table if not exists {{ schema }}.credit_steps (
+        subscription_id {{ type_text() }} not null,
+        rated_line_id {{ type_text() }} not null,
+        usage_date date not null,
+        posted_date date not null,
+        asked_total {{ type_total() }} not null,
+        primary key (rated_line_id, usage_date, posted_date)
+    );
     {%- if target.type == "postgres" %}
+    create index if not exists credit_steps_subscription
+    on {{ schema }}.credit_steps (subscription_id);
     create index if not exists credit_entries_line on {{ schema }}.credit_entries (rated_line_id);
     {%- endif %}
     create table if not exists {{ schema }}.seals (
@@ -97,7 +108,7 @@
 {% macro ledger_tables() -%}
     {{ return([
         "documents", "lines", "closes", "seals", "sealed_days", "catalog_rows",
-        "credit_entries", "credit_balances", "credit_vectors",
+        "credit_entries", "credit_balances", "credit_steps", "credit_vectors",
     ]) }}
 {%- endmacro %}
 
