@@ -351,7 +351,8 @@ class History:
         limit = {"plan_id": "plan", "charge_id": "tokens", "currency": "USD"}
         if draw.random() < 0.6:
             minimum = "" if self.is_plain else draw.choice(["", "9"])
-            self.add("charge_limits", **limit, minimum=minimum, maximum=draw.choice(["", "25"]))
+            maximum = "25" if not minimum else draw.choice(["", "25"])
+            self.add("charge_limits", **limit, minimum=minimum, maximum=maximum)
         if draw.random() < 0.5:
             self.add(
                 "discounts",
