@@ -86,7 +86,7 @@ class Granter:
     def make_grant(self, grant_id: str) -> None:
         draw = self.draw
         scope = draw.choice(["", "all", "all", *self.scopes])
-        effective_at = self.moment(-20, self.days)
+        effective_at = self.moment(-30, self.days * 3 // 4)
         every = draw.choice(["week", "week", "month", "quarter"]) if self.chance(0.3) else ""
         is_ending = not every and self.chance(0.5)
         expires_at = effective_at + timedelta(
@@ -141,7 +141,12 @@ class Granter:
                 reason="moved",
             )
             return
-        grant_id = draw.choice(sorted({*grants, *(one["grant_id"] for one in own)}))
+        # A recurring grant may be voided as a whole; a grant is voided once.
+        voided = {row["grant_id"] for row in self.catalog["credit_actions"]}
+        able = sorted({*grants, *(one["grant_id"] for one in own)} - voided)
+        if not able:
+            return
+        grant_id = draw.choice(able)
         self.add("credit_actions", **common, action="void", grant_id=grant_id, reason="a mistake")
 
 
@@ -287,17 +292,19 @@ class History:
     def charge(self, charge_id: str, kind: str, prices: list[dict], **values: object) -> None:
         common = {"plan_id": "plan", "charge_id": charge_id}
         position = self.draw.randint(1, 3)
-        self.add("charges", **common, position=position, charge_type=kind, **values)
+        self.add("charges", **common, name=charge_id, position=position, charge_type=kind, **values)
         for price in prices:
             self.add("prices", **common, currency="USD", position=1, **price)
 
     def make_catalog(self) -> None:
         draw = self.draw
         zone = draw.choice(["UTC", "America/New_York", "Asia/Tokyo"])
-        self.add("customers", customer_id="c", currency="USD", time_zone=zone, billing_entity="E")
+        customer = {"customer_id": "c", "name": "Somebody", "currency": "USD"}
+        self.add("customers", **customer, time_zone=zone, billing_entity="E")
         self.add("products", product_id="api", name="API", product_type="api")
         cycle = draw.choice(["month", "week"])
-        self.add("plans", plan_id="plan", product_id="api", cycle=cycle, alignment="calendar")
+        plan = {"plan_id": "plan", "product_id": "api", "name": "Plan"}
+        self.add("plans", **plan, cycle=cycle, alignment="calendar")
         for name in ("s", "t"):
             self.add(
                 "subscriptions",
@@ -344,7 +351,8 @@ class History:
         limit = {"plan_id": "plan", "charge_id": "tokens", "currency": "USD"}
         if draw.random() < 0.6:
             minimum = "" if self.is_plain else draw.choice(["", "9"])
-            self.add("charge_limits", **limit, minimum=minimum, maximum=draw.choice(["", "25"]))
+            maximum = "25" if not minimum else draw.choice(["", "25"])
+            self.add("charge_limits", **limit, minimum=minimum, maximum=maximum)
         if draw.random() < 0.5:
             self.add(
                 "discounts",

@@ -11,14 +11,13 @@ from fractions import Fraction
 
 from .actions import MARKED
 from .catalog import Catalog, PriceRow, Subscription
-from .changes import life_of
 from .clock import DAY, local_date, midnight_after
 from .corrections import line_key
-from .credit_usage import ZERO, DailyPart, Target, complete, daily_part, draws_daily
+from .credit_usage import ZERO, DailyPart, Target, complete
+from .credit_versions import Version
 from .invoices import Invoice, Line
-from .metering import Usage
-from .parts import MICROSECOND, Part, list_parts
-from .periods import Period, corrected_until, list_periods
+from .parts import MICROSECOND, Part
+from .periods import Period, corrected_until
 
 Moment = tuple[date, int]
 FEES = ("recurring", "one_time")
@@ -110,6 +109,9 @@ class LineState:
     own_day: date
     net: Fraction = ZERO
     vector: Target | None = None
+    #: The document of its period, as long as it draws day by day.
+    invoice_id: str = ""
+    is_closed: bool = False
     begins: datetime | None = None
     charge_id: str = ""
 
@@ -119,35 +121,27 @@ class Demand:
 
     def __init__(
         self,
-        catalog: Catalog,
         subscription: Subscription,
-        usages: list[Usage],
+        versions: list[Version],
         documents: list[Invoice],
         known_from: date,
         as_of_at: datetime,
     ) -> None:
-        self.catalog = catalog
         self.subscription = subscription
+        #: The subscription under the catalogue as it was known; the last one is as known now.
+        self.versions = versions
+        self.catalog = versions[-1].catalog
+        self.periods = versions[-1].periods
         self.documents = [
             one for one in documents if one.status == "final" and one.action != "refund"
         ]
         #: The day on which the first grant became known.
         self.known_from = known_from
         self.as_of_at = as_of_at
-        self.periods = {
-            one.number: one for one in list_periods(catalog, subscription, as_of_at, beyond=1)
-        }
-        life = life_of(catalog, subscription)
-        self.parts = {
-            (number, part.charge.charge_id, part.number): daily_part(catalog, part, usages)
-            for number, period in self.periods.items()
-            for part in list_parts(catalog, life, period)
-            if draws_daily(catalog, part)
-        }
         name = subscription.subscription_id
-        first = self.periods[1]
-        self.numbers = {f"{name}@{first.from_date.isoformat()}": 0}
+        self.numbers = {f"{name}@{self.periods[1].from_date.isoformat()}": 0}
         self.numbers |= {self.invoice_id(one): one.number for one in self.periods.values()}
+        self.numbers |= {one.invoice_id: one.cycle for one in documents if one.cycle is not None}
         self.states: dict[str, LineState] = {}
         #: What is credited of a fee counts with the fee.
         self.credits: dict[str, str] = {}
@@ -156,41 +150,71 @@ class Demand:
     def invoice_id(self, period: Period) -> str:
         return f"{self.subscription.subscription_id}@{period.to_date.isoformat()}"
 
+    def version_at(self, day: date) -> Version:
+        return next(one for one in reversed(self.versions) if one.since <= day)
+
+    def is_open(self, period: Period, day: date) -> bool:
+        return midnight_after(at_midnight(day)) <= min(period.cutoff_at, self.as_of_at)
+
     def make(self) -> dict[Moment, list[Change]]:
-        tasks: dict[Moment, list] = {}
-        for place, daily in self.parts.items():
-            if daily.part.period.cutoff_at <= self.as_of_at:
-                tasks.setdefault(((daily.part.period.cutoff_at - DAY).date(), 1), [])
-            for loaded, since in daily.touched().items():
-                is_open = midnight_after(at_midnight(loaded)) <= daily.part.period.cutoff_at
-                if is_open and at_midnight(loaded) < self.as_of_at:
-                    tasks.setdefault((loaded, 0), []).append((place, since))
+        """Day by day: usage as it is loaded, and what else is known by now; then documents."""
+        loads: dict[date, list[tuple[DailyPart, date]]] = {}
+        posts: dict[Moment, list[Invoice]] = {}
+        for version in self.versions:
+            if version.since != date.min:
+                loads.setdefault(version.since, [])
+            for _, daily in sorted(version.parts.items(), key=lambda item: item[0]):
+                period = daily.part.period
+                if period.cutoff_at <= self.as_of_at:
+                    posts.setdefault(((period.cutoff_at - DAY).date(), 1), [])
+                for loaded, since in daily.touched().items():
+                    is_its = self.version_at(loaded) is version
+                    if is_its and loaded != version.since and self.is_open(period, loaded):
+                        loads.setdefault(loaded, []).append((daily, since))
         for document in self.documents:
-            posting = (document.cutoff - DAY).date()
             order = 1 + document.action_order if document.action else 1
-            tasks.setdefault((posting, order), []).append(document)
-        for moment in sorted(tasks):
+            posts.setdefault(((document.cutoff - DAY).date(), order), []).append(document)
+        for moment in sorted({(day, 0) for day in loads} | posts.keys()):
             if moment[1] == 0:
-                for place, since in sorted(tasks[moment], key=lambda task: task[0]):
-                    self.load(moment, self.parts[place], since)
+                version = self.version_at(moment[0])
+                if version.since == moment[0]:
+                    self.begin(moment, version)
+                for daily, since in loads[moment[0]]:
+                    self.load(moment, version, daily, since)
             else:
-                self.post(moment, tasks[moment])
+                self.post(moment, posts[moment])
         return self.changes
 
-    def load(self, moment: Moment, daily: DailyPart, since: date) -> None:
-        """The day's usage of a part."""
+    def begin(self, moment: Moment, version: Version) -> None:
+        """Another catalogue is known: what is open is rated by it."""
+        rated = set()
+        for daily in version.parts.values():
+            if self.is_open(daily.part.period, moment[0]):
+                rated |= self.load(moment, version, daily, date.min)
+        for key, state in self.states.items():
+            if key not in rated and not state.is_closed and state.vector:
+                self.move(moment, state, state.invoice_id, state.vector, {})
+                state.vector = {}
+
+    def load(self, moment: Moment, version: Version, daily: DailyPart, since: date) -> set[str]:
+        """A part as known at the end of a day, from a usage day on; the keys of its lines."""
         daily.work_out(midnight_after(at_midnight(moment[0])), since)
-        part = daily.part
+        part, keys = daily.part, set()
         for row in daily.rows:
             target = daily.targets().get(row.dimension_values)
             if target is None:
                 continue
-            line = usage_line(self.catalog, part, row)
+            line = usage_line(version.catalog, part, row)
             state = self.states.setdefault(
                 line.key, LineState(line, self.last_day(part.period, part.end))
             )
-            self.move(moment, state, self.invoice_id(part.period), state.vector or {}, target)
+            if state.is_closed:
+                continue
+            keys.add(line.key)
+            state.invoice_id = self.invoice_id(part.period)
+            self.move(moment, state, state.invoice_id, state.vector or {}, target)
             state.vector = target
+        return keys
 
     def move(
         self, moment: Moment, state: LineState, invoice_id: str, before: Target, after: Target
@@ -217,7 +241,7 @@ class Demand:
     def post(self, moment: Moment, documents: list[Invoice]) -> None:
         """What closes, is corrected or done at a moment: nets first, then targets."""
         before: dict[str, Fraction] = {}
-        where: dict[str, tuple[str, bool]] = {}
+        where: dict[str, str] = {}
         kinds: dict[str, str] = {}
         lines = [(document, line) for document in documents for line in document.lines]
         lines.sort(key=lambda pair: pair[1].kind == "credit")
@@ -238,15 +262,14 @@ class Demand:
             before.setdefault(key, state.net)
             state.net += Fraction(line.line_total)
             # Where a fee and its credit are posted at once, the fee's own document has it.
-            if key not in where or line.kind != "credit":
-                where[key] = document.invoice_id, line.kind == "credit"
+            if line.kind == "credit" and key in where:
+                continue
+            where[key] = document.invoice_id
             how = "own" if not line.adjusts else document.action or "correction"
-            if line.kind == "credit":
-                how = kinds.get(key, "credited")
-            kinds[key] = how
+            kinds[key] = "credited" if line.kind == "credit" else how
         for key in sorted(where, key=str.encode):
-            self.settle(moment, key, before[key], kinds[key], where[key][0])
-        self.give_up(moment, documents)
+            self.settle(moment, key, before[key], kinds[key], where[key])
+        self.give_up(moment)
 
     def key_of(self, document: Invoice, line: Line) -> str:
         if line.kind in MARKED:
@@ -289,6 +312,7 @@ class Demand:
     ) -> None:
         """The target before and after a line's net has changed."""
         state = self.states[key]
+        state.is_closed = True
         vector = state.vector or {}
         if how in ("correction", "reissue"):
             vector = self.rated_again(key, moment)
@@ -302,31 +326,28 @@ class Demand:
 
     def rated_again(self, key: str, moment: Moment) -> Target:
         known_until = midnight_after(at_midnight(moment[0]))
-        for daily in self.parts.values():
+        version = self.version_at(moment[0])
+        for daily in version.parts.values():
             for row in daily.rows:
-                if usage_line(self.catalog, daily.part, row).key == key:
-                    ends = corrected_until(self.catalog, daily.part.period)
+                if usage_line(version.catalog, daily.part, row).key == key:
+                    ends = corrected_until(version.catalog, daily.part.period)
                     return daily.target_known(row.dimension_values, min(known_until, ends))
         return {}
 
-    def give_up(self, moment: Moment, documents: list[Invoice]) -> None:
-        """What asked day by day and is no line of the period's document asks nothing any more."""
-        for (number, *_), daily in self.parts.items():
-            if (daily.part.period.cutoff_at - DAY).date() != moment[0] or moment[1] != 1:
+    def give_up(self, moment: Moment) -> None:
+        """What asked day by day and is no line of what its period closed with asks nothing."""
+        if moment[1] != 1:
+            return
+        version = self.version_at(moment[0])
+        for daily in version.parts.values():
+            if (daily.part.period.cutoff_at - DAY).date() != moment[0]:
                 continue
-            own = {
-                self.key_of(document, line)
-                for document in documents
-                if document.cycle == number
-                for line in document.lines
-                if not line.adjusts
-            }
             for row in daily.rows:
-                key = usage_line(self.catalog, daily.part, row).key
-                state = self.states.get(key)
-                if key not in own and state is not None and state.net == 0 and state.vector:
-                    invoice_id = self.invoice_id(daily.part.period)
-                    self.move(moment, state, invoice_id, state.vector, {})
+                state = self.states.get(usage_line(version.catalog, daily.part, row).key)
+                if state is not None and not state.is_closed:
+                    before, state.is_closed = state.vector or {}, True
+                    self.move(moment, state, state.invoice_id, before, {})
+                    state.vector = None
 
 
 def at_midnight(day: date) -> datetime:

@@ -12,6 +12,7 @@ from .amounts import fixed
 from .catalog import Catalog, Rows
 from .credit_demand import Asked, Change, Demand, Moment
 from .credit_grants import Grant, Transfer, read_grants
+from .credit_versions import catalogs_of, version_of
 from .invoices import TOTAL_DIGITS, Invoice
 from .metering import Usage
 
@@ -247,13 +248,16 @@ def draw_credits(
     for (customer_id, currency), grants in sorted(purses.items()):
         known_from = min(one.recorded_on for one in grants)
         changes: dict[Moment, list[Change]] = {}
+        used = usages.get(customer_id, [])
+        catalogs = catalogs_of(catalog, rows, customer_id, used, as_of_at)
         for subscription in catalog.subscriptions_of(customer_id):
             own = documents.get(subscription.subscription_id, [])
             if subscription.currency != currency or subscription.starts_at >= as_of_at:
                 continue
-            demand = Demand(
-                catalog, subscription, usages.get(customer_id, []), own, known_from, as_of_at
-            )
+            versions = [
+                version_of(since, known, subscription, used, as_of_at) for since, known in catalogs
+            ]
+            demand = Demand(subscription, versions, own, known_from, as_of_at)
             for moment, made in demand.make().items():
                 changes.setdefault(moment, []).extend(made)
         ids = {one.grant_id for one in grants}
