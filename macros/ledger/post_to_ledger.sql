@@ -24,6 +24,9 @@
     insert into {{ ledger }}.credit_entries ({{ entries }})
     select {{ entries }} from {{ ref("int_credits__entries") }}
     where {{ is_sealed_by_run("posted_date") }};
+    insert into {{ ledger }}.credit_days (posted_date, entry_count, entries_hash)
+    select posted_date, entry_count, entries_hash from {{ ref("int_credits__days") }}
+    where {{ is_sealed_by_run("posted_date") }};
     insert into {{ ledger }}.credit_balances (balance_date, grant_id, balance_total)
     select balance_date, grant_id, balance_total from {{ ref("int_credits__balances") }}
     where {{ is_sealed_by_run("balance_date") }};

@@ -32,7 +32,7 @@ nets as (
 
 select drawn.rated_line_id as faulty
 from drawn
-left join nets
+inner join nets
     on drawn.rated_line_id = nets.rated_line_id
 where
     drawn.drawn_total < 0
