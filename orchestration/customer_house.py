@@ -36,6 +36,7 @@ OF_CUSTOMER = ("documents", "lines")
 OF_THEIRS = {
     "credit_entries": ("entry_id", "credit_entries"),
     "credit_vectors": ("rated_line_id", "lines"),
+    "credit_steps": ("rated_line_id", "credit_entries"),
     "credit_balances": ("grant_id", "credit_entries"),
 }
 OF_ALL = ("closes", "seals")

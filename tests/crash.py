@@ -44,6 +44,11 @@ LEDGER_TABLES = (
     "ledger.seals",
     "ledger.sealed_days",
     "ledger.catalog_rows",
+    "ledger.credit_entries",
+    "ledger.credit_days",
+    "ledger.credit_balances",
+    "ledger.credit_steps",
+    "ledger.credit_vectors",
 )
 POLL = 0.005
 

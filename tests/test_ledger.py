@@ -19,7 +19,11 @@ from orchestration.warehouse import Warehouse
 from tests import scenario
 
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
-DOCUMENTS = ("ledger.documents", "ledger.lines", "ledger.closes", "ledger.sealed_days")
+DOCUMENTS = (
+    "ledger.documents", "ledger.lines", "ledger.closes", "ledger.sealed_days",
+    "ledger.credit_entries", "ledger.credit_days", "ledger.credit_balances",
+    "ledger.credit_steps", "ledger.credit_vectors",
+)  # fmt: skip
 LEDGER = (*DOCUMENTS, "ledger.seals", "ledger.catalog_rows")
 
 

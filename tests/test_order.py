@@ -18,6 +18,13 @@ TABLES = (
     "ledger.lines",
     "ledger.closes",
     "ledger.sealed_days",
+    "ledger.credit_entries",
+    "ledger.credit_days",
+    "ledger.credit_balances",
+    "ledger.credit_steps",
+    "ledger.credit_vectors",
+    "marts.credit_ledger_entries",
+    "marts.credit_balances_daily",
 )
 
 

@@ -17,6 +17,19 @@
     {%- else -%}
     with
 
+    granted as (
+
+        select
+            customer_id,
+            currency,
+            min(recorded_date) as granted_from_date
+        from {{ ref("int_credits__grants") }}
+        group by
+            customer_id,
+            currency
+
+    ),
+
     netted as (
 
         select * from {{ ref("int_credits__moments") }}
@@ -43,6 +56,7 @@
             periods.currency,
             periods.own_period_number,
             periods.is_first_rating,
+            periods.is_kept,
             case
                 when periods.is_first_rating then daily_targets.rated_line_id
                 else {{ own_rated_line_id('daily_targets', 'period_number') }}
@@ -351,16 +365,119 @@
 
     ),
 
+    asked_before as (
+
+        select
+            rated_line_id as own_rated_line_id,
+            usage_date,
+            cast(sum(asked_total) as {{ type_total() }}) as target_total
+        from {{ source("ledger", "credit_steps") }}
+        where
+            subscription_id in (select subscription_id from periods)
+            and posted_date < {{ first_posting_date() }}
+        group by
+            rated_line_id,
+            usage_date
+
+    ),
+
+    -- A line that is no longer rated, because the catalogue changed, asks for nothing.
+    vanished as (
+
+        select
+            periods.customer_id,
+            periods.currency,
+            periods.subscription_id,
+            periods.own_period_number,
+            kept_steps.rated_line_id as own_rated_line_id,
+            kept_steps.usage_date
+        from {{ source("ledger", "credit_steps") }} as kept_steps
+        inner join periods
+            on
+                kept_steps.subscription_id = periods.subscription_id
+                and {{ number_of_rated_line(
+                    'kept_steps.subscription_id', 'kept_steps.rated_line_id'
+                ) }} = periods.period_number
+        left join daily_targets
+            on
+                kept_steps.rated_line_id = daily_targets.own_rated_line_id
+                and kept_steps.usage_date = daily_targets.usage_date
+                and daily_targets.is_first_rating
+                and daily_targets.known_date = {{ first_posting_date() }}
+        where
+            {{ has_new_inputs() | lower }}
+            and daily_targets.own_rated_line_id is null
+            and kept_steps.posted_date < {{ first_posting_date() }}
+        group by
+            periods.customer_id,
+            periods.currency,
+            periods.subscription_id,
+            periods.own_period_number,
+            kept_steps.rated_line_id,
+            kept_steps.usage_date
+
+    ),
+
+    open_states as (
+
+        select
+            customer_id,
+            currency,
+            subscription_id,
+            own_period_number,
+            own_rated_line_id,
+            known_date,
+            usage_date,
+            target_total,
+            plan_id,
+            charge_id,
+            charge_position,
+            part_number,
+            price_position,
+            dimension_values
+        from daily_targets
+        where
+            is_first_rating
+            and (known_date >= {{ first_posting_date() }} or not is_kept)
+
+        union all
+
+        select
+            customer_id,
+            currency,
+            subscription_id,
+            own_period_number,
+            own_rated_line_id,
+            {{ first_posting_date() }} as known_date,
+            usage_date,
+            0 as target_total,
+            cast(null as {{ type_text() }}) as plan_id,
+            cast(null as {{ type_text() }}) as charge_id,
+            cast(null as integer) as charge_position,
+            cast(null as integer) as part_number,
+            cast(null as integer) as price_position,
+            cast(null as {{ type_text() }}) as dimension_values
+        from vanished
+
+    ),
+
     open_targets as (
 
         select
-            daily_targets.*,
-            lag(daily_targets.target_total) over (
-                partition by daily_targets.own_rated_line_id, daily_targets.usage_date
-                order by daily_targets.known_date
+            open_states.*,
+            coalesce(
+                lag(open_states.target_total) over (
+                    partition by open_states.own_rated_line_id, open_states.usage_date
+                    order by open_states.known_date
+                ),
+                asked_before.target_total,
+                0
             ) as target_before
-        from daily_targets
-        where daily_targets.is_first_rating
+        from open_states
+        left join asked_before
+            on
+                open_states.own_rated_line_id = asked_before.own_rated_line_id
+                and open_states.usage_date = asked_before.usage_date
 
     ),
 
@@ -375,7 +492,7 @@
             0 as moment_number,
             open_targets.usage_date,
             open_targets.target_total,
-            coalesce(open_targets.target_before, 0) as target_before,
+            open_targets.target_before,
             invoice_periods.invoice_id,
             'usage' as line_kind,
             open_targets.plan_id,
@@ -434,6 +551,7 @@
         plans.product_id,
         charges.meter,
         steps.line_kind in ('true_up', 'overage') as is_true_up,
+        steps.posted_date >= granted.granted_from_date as is_kept,
         row_number() over (
             partition by
                 steps.customer_id, steps.currency, steps.posted_date, steps.moment_number
@@ -454,6 +572,10 @@
                 {{ binary_order('steps.own_rated_line_id') }}
         ) as step_order
     from steps
+    inner join granted
+        on
+            steps.customer_id = granted.customer_id
+            and steps.currency = granted.currency
     left join plans
         on steps.plan_id = plans.plan_id
     left join charges
@@ -498,6 +620,7 @@
         ("product_id", type_text()),
         ("meter", type_text()),
         ("is_true_up", "boolean"),
+        ("is_kept", "boolean"),
         ("step_order", type_count()),
     ]) }}
 {%- endmacro %}

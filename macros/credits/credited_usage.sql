@@ -2,7 +2,8 @@
     What each load day added to the usage of price rows that draw on credits day by day
     (int_credits__usage): by the local day on which it happened. Of a closed period that is rated
     again all of it counts from its close; what was known before the run's first posting day counts
-    from the day before that.
+    from the day before that, or, where the catalogue changed, as if it came in on that day: what it
+    comes to is compared with what was asked.
 
     Columns: those of `keys`, known_date, usage_date, event_count, quantity, usage_amount: differences.
 #}
@@ -68,6 +69,9 @@
             price_rows.price_row_id,
             price_rows.meter_profile,
             periods.is_first_rating,
+            {{ first_posting_date() }}
+            - case when periods.is_kept and {{ has_new_inputs() | lower }} then 0 else 1 end
+                as base_date,
             cast(periods.cutoff_at as date) as cutoff_date
         from {{ ref("int_rating__price_rows") }} as price_rows
         inner join periods
@@ -194,9 +198,7 @@
             matched_rows.meter_profile,
             case
                 when matched_rows.is_first_rating
-                    then greatest(
-                        placed.load_day, {{ first_posting_date() }} - cast(1 as integer)
-                    )
+                    then greatest(placed.load_day, matched_rows.base_date)
                 else matched_rows.cutoff_date - cast(1 as integer)
             end as known_date,
             placed.usage_date,

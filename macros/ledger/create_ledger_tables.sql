@@ -9,7 +9,9 @@
     sealed_days   one row per sealed load day: the count and digests of its raw rows
     catalog_rows  one row per row of the catalogue that a close could see, by content
     credit_entries   one row per movement of a grant of prepaid credits
+    credit_days      one row per sealed day with such movements: their count and digest
     credit_balances  one row per sealed day and grant that has something left or moved on it
+    credit_steps     one row per open line, day of usage and load day that moved what it asks for
     credit_vectors   one row per closed line's rating and day of usage that drew on credits
 #}
 {% macro create_ledger_tables() -%}
@@ -67,6 +69,12 @@
         {%- endfor %}
         primary key (entry_id)
     );
+    create table if not exists {{ schema }}.credit_days (
+        posted_date date not null,
+        entry_count {{ type_count() }} not null,
+        entries_hash {{ type_text() }} not null,
+        primary key (posted_date)
+    );
     create table if not exists {{ schema }}.credit_balances (
         balance_date date not null,
         grant_id {{ type_text() }} not null,
@@ -81,7 +89,17 @@
         step_total {{ type_total() }} not null,
         primary key (rated_line_id, posted_date, moment_number, usage_date)
     );
+    create table if not exists {{ schema }}.credit_steps (
+        subscription_id {{ type_text() }} not null,
+        rated_line_id {{ type_text() }} not null,
+        usage_date date not null,
+        posted_date date not null,
+        asked_total {{ type_total() }} not null,
+        primary key (rated_line_id, usage_date, posted_date)
+    );
     {%- if target.type == "postgres" %}
+    create index if not exists credit_steps_subscription
+    on {{ schema }}.credit_steps (subscription_id);
     create index if not exists credit_entries_line on {{ schema }}.credit_entries (rated_line_id);
     {%- endif %}
     create table if not exists {{ schema }}.seals (
@@ -97,7 +115,7 @@
 {% macro ledger_tables() -%}
     {{ return([
         "documents", "lines", "closes", "seals", "sealed_days", "catalog_rows",
-        "credit_entries", "credit_balances", "credit_vectors",
+        "credit_entries", "credit_days", "credit_balances", "credit_steps", "credit_vectors",
     ]) }}
 {%- endmacro %}
 

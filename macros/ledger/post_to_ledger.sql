@@ -24,9 +24,17 @@
     insert into {{ ledger }}.credit_entries ({{ entries }})
     select {{ entries }} from {{ ref("int_credits__entries") }}
     where {{ is_sealed_by_run("posted_date") }};
+    insert into {{ ledger }}.credit_days (posted_date, entry_count, entries_hash)
+    select posted_date, entry_count, entries_hash from {{ ref("int_credits__days") }}
+    where {{ is_sealed_by_run("posted_date") }};
     insert into {{ ledger }}.credit_balances (balance_date, grant_id, balance_total)
     select balance_date, grant_id, balance_total from {{ ref("int_credits__balances") }}
     where {{ is_sealed_by_run("balance_date") }};
+    insert into {{ ledger }}.credit_steps
+        (subscription_id, rated_line_id, usage_date, posted_date, asked_total)
+    select subscription_id, rated_line_id, usage_date, posted_date, asked_total
+    from {{ ref("int_credits__steps") }}
+    where moment_number = 0 and is_kept and {{ is_sealed_by_run("posted_date") }};
     insert into {{ ledger }}.credit_vectors
         (rated_line_id, posted_date, moment_number, usage_date, step_total)
     select own_rated_line_id, posted_date, moment_number, usage_date, step_total

@@ -5,10 +5,14 @@ with
 
 granted as (
 
-    select distinct
+    select
+        customer_id,
+        currency,
+        min(recorded_date) as granted_from_date
+    from {{ ref('int_credits__grants') }}
+    group by
         customer_id,
         currency
-    from {{ ref('int_credits__grants') }}
 
 ),
 
@@ -30,6 +34,9 @@ select
     rated_periods.time_zone,
     rated_periods.period_from_date,
     rated_periods.cutoff_at,
+    granted.granted_from_date,
+    -- What was asked before the run was kept from the first grant on.
+    granted.granted_from_date < {{ first_posting_date() }} as is_kept,
     {{ is_first_rating('rated_periods.period_number') }} as is_first_rating,
     rated_periods.cutoff_at <= {{ as_of_at() }} as is_closing
 from rated_periods
