@@ -57,6 +57,7 @@ FIELDS: dict[str, dict[str, tuple[Rule, bool]]] = {
         "grace_days": (integer(0, 366), False),
         "trial_days": (integer(0, 3_660), False),
         "correction_days": (integer(0, 3_660), False),
+        "requires_prepaid": (choice("true", "false"), False),
     },
     "charges": {
         "plan_id": (text(), True),

@@ -12,7 +12,7 @@ COLUMNS = {
     "customers": "customer_id name currency time_zone billing_entity valid_from recorded_at",
     "products": "product_id name product_type allowed_cycles perks recorded_at",
     "plans": "plan_id product_id name cycle alignment grace_days trial_days correction_days"
-    " recorded_at",
+    " requires_prepaid recorded_at",
     "meters": "meter version event_name aggregation property dimensions multiplier rounding"
     " rounding_digits percentile weighted_mode carry_over amount_property recorded_at",
     "meter_filters": "meter version property operator value recorded_at",
@@ -54,7 +54,7 @@ OPTIONAL_FILES = (
 )  # fmt: skip
 # Columns that came later: a file without them is one in which they are blank.
 OPTIONAL_COLUMNS = {
-    "plans": ("trial_days", "correction_days"),
+    "plans": ("trial_days", "correction_days", "requires_prepaid"),
     "charges": ("proration", "split", "price_at"),
     "prices": ("customer_id", "contract_month", "applies_to"),
     "subscriptions": ("prices_as_of", "trial_days"),
