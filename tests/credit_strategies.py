@@ -4,6 +4,7 @@ Every choice comes from a seed. What is made stays valid for the check of the ca
 """
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -85,7 +86,9 @@ class Granter:
 
     def make_grant(self, grant_id: str) -> None:
         draw = self.draw
-        scope = draw.choice(["", "all", "all", *self.scopes])
+        # What one meter's usage alone draws on is not gone with the first fee.
+        scope = draw.choice(["", "all", "all", "meter", *self.scopes])
+        scope = scope if scope in ("", "all", *self.scopes) else "all"
         effective_at = self.moment(-30, self.days * 3 // 4)
         every = draw.choice(["week", "week", "month", "quarter"]) if self.chance(0.3) else ""
         is_ending = not every and self.chance(0.5)
@@ -178,7 +181,7 @@ def record_at_the_beginning(catalog: Catalog) -> None:
 
 
 def with_credits(world: WorldRows, seed: int) -> WorldRows:
-    """The world with grants of about half of its customers, and some actions on invoices.
+    """The world with grants of most of its customers, and some actions on invoices.
 
     Its other catalogue rows are known from the beginning.
     """
@@ -195,7 +198,7 @@ def with_credits(world: WorldRows, seed: int) -> WorldRows:
     for row in catalog["subscription_changes"]:
         moves.setdefault(row["subscription_id"], set()).add(row["plan_id"])
     for customer_id, owned in read.by_customer.items():
-        if draw.random() < 0.5:
+        if draw.random() < 0.25:
             continue
         plans = {one.plan_id for one in owned}.union(
             *(moves.get(one.subscription_id, ()) for one in owned)
@@ -358,6 +361,7 @@ class History:
                 "discounts",
                 discount_id="d",
                 name="Discount",
+                customer_id="c",
                 level=draw.choice(["line", "invoice"]),
                 percent=draw.choice(["10", "33.3"]),
             )
@@ -374,7 +378,7 @@ class History:
 
     def land(self, loaded_at: datetime, **values: str) -> None:
         row = dict.fromkeys(RAW_COLUMNS)
-        row |= {"load_id": f"{len(self.rows):032x}", "line_number": 1, "loaded_at": loaded_at}
+        row |= {"load_id": f"{len(self.rows):028x}", "line_number": 1, "loaded_at": loaded_at}
         self.rows.append(row | {"customer_id": "c"} | values)
 
     def make_events(self) -> None:
@@ -418,3 +422,29 @@ class History:
 @cache
 def history(seed: int) -> WorldRows:
     return History(seed).make()
+
+
+#: What is somebody's own in a history.
+OWN = """
+    customer_id product_id plan_id subscription_id meter event_name discount_id commitment_id
+    grant_id to_grant_id scope_id action_id invoice_id line_id load_id
+"""
+
+
+def renamed(row: dict, prefix: str) -> dict:
+    return {
+        name: f"{prefix}{value}" if name in OWN.split() and value else value
+        for name, value in row.items()
+    }
+
+
+def histories(seeds: Iterable[int]) -> WorldRows:
+    """Many histories as one world: each of a customer, with plans and meters of its own."""
+    catalog: Catalog = {name: [] for name in COLUMNS}
+    raw_rows: list[dict] = []
+    for seed in seeds:
+        rows, deliveries, as_of_day = history(seed)
+        for name, table in rows.items():
+            catalog[name] += [renamed(row, f"{seed:04x}") for row in table]
+        raw_rows += [renamed(row, f"{seed:04x}") for row in deliveries]
+    return catalog, raw_rows, as_of_day

@@ -519,3 +519,31 @@ def test_lines_of_a_day_are_paid_fees_first():
     bill = house.bill("02-01")
     drawn = [(one.line_key, one.amount) for one in bill.credits.entries if one.kind == "draw"]
     assert drawn == [("s/1/base/recurring/2026-01-01", -7), ("s/1/usage/usage", -5)]
+
+
+def test_a_price_that_is_known_late_asks_for_the_difference():
+    """10 units at 1.00 on the 5th; known on the 10th: 2.00 each, for what is open too."""
+    house = CreditHouse()
+    house.grant("g", "100")
+    house.use("01-05", "10")
+    price = {"plan_id": "plan", "charge_id": "usage", "currency": "USD", "position": 1}
+    late = {"applies_to": "open", "recorded_at": "2026-01-10T09:00:00Z"}
+    house.add("prices", **price, **late, unit_price="2")
+    assert house.draws("01-31") == [
+        ("01-05", "g", "-10.0", "01-05"),
+        ("01-10", "g", "-10.0", "01-05"),
+    ]
+    assert house.draws("01-08") == [("01-05", "g", "-10.0", "01-05")]
+
+
+def test_what_is_rated_no_more_is_given_back():
+    """On the 10th it is known that it ended on the 4th: usage of the 5th is nobody's."""
+    house = CreditHouse()
+    house.grant("g", "100")
+    house.use("01-05", "10")
+    change = {"subscription_id": "s", "change": "end", "changes_at": "2026-01-04"}
+    house.add("subscription_changes", **change, recorded_at="2026-01-10T09:00:00Z")
+    assert house.draws("01-31") == [
+        ("01-05", "g", "-10.0", "01-05"),
+        ("01-10", "g", "10.0", "01-05"),
+    ]
