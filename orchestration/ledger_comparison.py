@@ -30,8 +30,8 @@ PLACES = ("line_id", "line_number")
 class Difference:
     """One value that two ledgers do not have alike; None where a ledger does not have it.
 
-    `kind` is `document`, `line`, `close`, `load day`, `credit` or `archived row`; `about` says whose
-    it is (columns of the document or close), for the cause to be found.
+    `kind` is `document`, `line`, `close`, `load day`, `credit` or `archived row`; `about` says
+    whose it is (columns of the document or close), for the cause to be found.
     """
 
     kind: str

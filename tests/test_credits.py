@@ -1,7 +1,8 @@
 """Prepaid credits of random histories: as the oracle draws them, on each engine, in any order.
 
-Eighty customers, each a history of its own (grants of every kind, late usage, voids, fees, discounts,
-actions on invoices), go through one build an engine; some of their paperwork is recorded late.
+Eighty customers, each a history of its own (grants of every kind, late usage, voids, fees,
+discounts, actions on invoices), go through one build an engine; some of their paperwork is
+recorded late.
 """
 
 from datetime import date

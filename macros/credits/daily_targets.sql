@@ -219,6 +219,7 @@
             {%- endfor %}
             running.known_date,
             running.usage_date,
+            false as is_late,
             false as is_before,
             running.event_count,
             running.quantity,
@@ -241,6 +242,7 @@
             part_rows.price_row_id,
             late_days.known_date,
             late_days.usage_date,
+            true as is_late,
             late_days.usage_date < late_days.first_date as is_before,
             coalesce(sum(usage.event_count), 0) as event_count,
             coalesce(sum(usage.quantity), 0) as quantity,
@@ -563,15 +565,23 @@
 
     ),
 
+    -- What follows all that came before goes on from the last state; a late one stands by itself.
     days as (
 
         select
             through_days.*,
             total_through - coalesce(
-                lag(total_through) over (
-                    partition by {{ row | join(", ") }}
-                    order by known_date, usage_date
-                ), 0
+                case
+                    when is_late
+                        then lag(total_through) over (
+                            partition by {{ row | join(", ") }}, known_date
+                            order by usage_date
+                        )
+                    else lag(total_through) over (
+                        partition by {{ row | join(", ") }}
+                        order by known_date, usage_date
+                    )
+                end, 0
             ) as target_total
         from through_days
 
