@@ -1,5 +1,5 @@
--- Credits pay of a closed line neither more than it nets, corrections and credit notes included, nor
--- of any line less than nothing.
+-- Credits pay of a closed line no more than it nets, corrections and credit notes included, and of
+-- no line less than nothing.
 with
 
 entries as (
