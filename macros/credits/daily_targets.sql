@@ -567,13 +567,18 @@
 
         select
             through_days.*,
-            total_through - coalesce(
-                lag(total_through) over (
-                    partition by {{ row | join(", ") }}
-                    order by known_date, usage_date
-                ), 0
-            ) as target_total
+            -- What came in late for the first day of all has no day before it, only an earlier load.
+            total_through - case
+                when lag(usage_date) over in_order < usage_date
+                    then lag(total_through) over in_order
+                else 0
+            end as target_total
         from through_days
+        window
+            in_order as (
+                partition by {{ row | join(", ") }}
+                order by known_date, usage_date
+            )
 
     )
 
