@@ -16,7 +16,8 @@ from pathlib import Path
 
 from tests import peer_corrections, peer_credits, peer_periods, peer_pricing, peer_terms
 from tests.oracle.amounts import half_away
-from tests.peer_credits import CreditRows
+from tests.peer_credit_rows import FIELDS as CREDIT_FIELDS
+from tests.peer_credit_rows import CreditRows, observe_credits
 from tests.peer_world import CaseWorld, Check
 from tests.strategies import COLUMNS, Row
 
@@ -248,8 +249,8 @@ def observe(lines: list[dict], check: Check, credits: CreditRows | None = None) 
     SUMS are of the lines picked, `lines` is their number, anything else is read of the only one.
     What is about credits is read of the customer's.
     """
-    if check["field"] in peer_credits.FIELDS:
-        return peer_credits.observe_credits(credits or CreditRows(), check)
+    if check["field"] in CREDIT_FIELDS:
+        return observe_credits(credits or CreditRows(), check)
     found = pick(lines, check["select"])
     name = check["field"]
     if name == "lines":

@@ -4,12 +4,11 @@ An hour of a case is a day here, and days keep the order of a case's times: we p
 unit of usage costs 1, or what the case says. Amounts in cents become units of USD.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import date, timedelta
 from fractions import Fraction
 
-from tests.peer_world import CaseWorld, Check, cents_text
+from tests.peer_world import CaseWorld, cents_text
 from tests.strategies import catalog_row
 
 START = date(2026, 1, 5)
@@ -21,54 +20,6 @@ IN_WEEKS = {"m": Fraction(1, 30), "h": Fraction(2), "d": Fraction(7), "y": Fract
 IN_ORDER = {"m": Fraction(1), "h": Fraction(60), "d": Fraction(1440), "y": Fraction(525600)}
 CYCLES = {"daily": "week"}
 ISSUED = {"funded": "grant", "consumed": "draw", "expired": "expiry", "voided": "void"}
-FIELDS = ("balance", "entries", "due")
-
-
-# -- what is seen --------------------------------------------------------------------------------
-
-
-@dataclass
-class CreditRows:
-    """Rows of one customer, as the marts credit_ledger_entries, credit_balances_daily and invoices
-    have them.
-    """
-
-    entries: list[Mapping] = field(default_factory=list)
-    balances: list[Mapping] = field(default_factory=list)
-    invoices: list[Mapping] = field(default_factory=list)
-
-
-def is_of(row: Mapping, grant_id: str) -> bool:
-    """Whether a row is of a grant, or of an occurrence of it."""
-    return str(row["grant_id"]).partition("#")[0] == grant_id
-
-
-def day_text(value: object) -> str:
-    return str(value)[:10]
-
-
-def observe_credits(rows: CreditRows, check: Check) -> str:
-    """What a customer's credits show: a balance at the end of a day, entries summed, or what is
-    due on all documents once credits have paid.
-    """
-    select = check["select"]
-
-    def total(found: Iterable[Mapping], column: str) -> Fraction:
-        return sum((Fraction(str(row[column] or 0)) for row in found), Fraction(0))
-
-    if check["field"] == "due":
-        return str(total(rows.invoices, "invoice_total") - total(rows.invoices, "credits_total"))
-    found = rows.balances if check["field"] == "balance" else rows.entries
-    if "grant" in select:
-        found = [row for row in found if is_of(row, select["grant"])]
-    if check["field"] == "balance":
-        found = [row for row in found if day_text(row["balance_date"]) == select["day"]]
-        return str(total(found, "balance_total"))
-    kinds = select["kinds"].split()
-    found = [row for row in found if row["entry_kind"] in kinds]
-    if "posted" in select:
-        found = [row for row in found if day_text(row["posted_date"]) == select["posted"]]
-    return str(total(found, "amount"))
 
 
 # -- a case's world ------------------------------------------------------------------------------
@@ -452,27 +403,3 @@ TRANSLATORS: dict[str, Callable[[CaseWorld, dict, dict], None]] = {
     "credits_applied": credits_applied,
     "prepaid_credits": prepaid_credits,
 }
-
-
-def rows_of(bill: object, as_of_day: date) -> dict[str, CreditRows]:
-    """What the oracle's bill has of credits, by customer."""
-    found: dict[str, CreditRows] = {}
-    for entry in bill.credits.entries:
-        row = {
-            "grant_id": entry.grant_id,
-            "entry_kind": entry.kind,
-            "posted_date": entry.posted_date,
-            "amount": entry.amount,
-        }
-        found.setdefault(entry.customer_id, CreditRows()).entries.append(row)
-    for one in bill.credits.balances(as_of_day):
-        row = {
-            "grant_id": one.grant_id,
-            "balance_date": one.balance_date,
-            "balance_total": one.total,
-        }
-        found.setdefault(one.customer_id, CreditRows()).balances.append(row)
-    for invoice in bill.invoices:
-        row = {"invoice_total": invoice.total, "credits_total": invoice.credits_total}
-        found.setdefault(invoice.customer_id, CreditRows()).invoices.append(row)
-    return found

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.credit_comparison import differences
-from tests.credit_strategies import History, histories, history, with_credits
+from tests.credit_histories import History, histories, history
+from tests.credit_strategies import with_credits
 from tests.oracle import bill
 from tests.oracle.corrections import line_key
 from tests.oracle.credits import SHOWN

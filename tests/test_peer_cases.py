@@ -7,7 +7,7 @@ peer_cases.OURS says why and the case expects our value.
 import pytest
 
 from tests.peer_cases import is_met, load_cases, merge, observe, translate
-from tests.peer_credits import CreditRows
+from tests.peer_credit_rows import CreditRows
 
 CASES = load_cases()
 NO_FILE = "shared/cases/peer_cases.json is not beside the checkout (TALLY_SHARED names its folder)"

@@ -18,7 +18,7 @@ from tests.peer_cases import (
     observe,
     translate,
 )
-from tests.peer_credits import CreditRows, rows_of
+from tests.peer_credit_rows import CreditRows, rows_of
 
 CASES = load_cases()
 NO_FILE = "shared/cases/peer_cases.json is not beside the checkout (TALLY_SHARED names its folder)"
