@@ -57,10 +57,7 @@
             periods.own_period_number,
             periods.is_first_rating,
             periods.is_kept,
-            case
-                when periods.is_first_rating then daily_targets.rated_line_id
-                else {{ own_rated_line_id('daily_targets', 'period_number') }}
-            end as own_rated_line_id
+            daily_targets.rated_line_id as own_rated_line_id
         from {{ ref("int_credits__daily_targets") }} as daily_targets
         inner join periods
             on
