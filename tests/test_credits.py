@@ -10,7 +10,7 @@ from datetime import date
 import pytest
 
 from tests.credit_comparison import differences
-from tests.credit_strategies import histories
+from tests.credit_histories import histories
 from tests.oracle import bill
 
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
