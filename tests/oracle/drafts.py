@@ -40,6 +40,8 @@ class Draft:
     steps: tuple[Step, ...]
     discounted: Fraction = Fraction(0)
     capped: Fraction = Fraction(0)
+    #: Of a credit: invoice, charge and begin of the fee that it gives back.
+    billed: tuple[int, str, datetime] | None = None
 
     @property
     def left(self) -> Fraction:
@@ -88,6 +90,7 @@ def credit_draft(credit: FeeCredit, total: Fraction) -> Draft:
         amount=total,
         gross=total,
         steps=(("credit", total),),
+        billed=(credit.billed.invoice_index, charge.charge_id, credit.billed.begin),
     )
 
 

@@ -48,6 +48,8 @@ class Line:
     date_rank: int = 1
     #: The invoice whose period a correction belongs to; blank for other lines.
     adjusts: str = ""
+    #: Of a credit: invoice, charge and begin of the fee that it gives back.
+    billed: tuple[int, str, datetime] | None = None
 
 
 @dataclass
@@ -114,6 +116,7 @@ def number_lines(invoice_id: str, drafts: list[Draft]) -> list[Line]:
                 steps=draft.steps,
                 from_date=draft.from_date,
                 date_rank=ranks[begun],
+                billed=draft.billed,
             )
         )
     return lines
