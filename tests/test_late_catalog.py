@@ -98,7 +98,7 @@ STORY: dict[str, tuple[str, list[tuple[str, str, str, dict[str, str]]]]] = {
         ],
     ),
 }
-#: Subscriptions whose fees a late row leaves otherwise than one in time: what a gift paid of a fee is
+#: Subscriptions whose fees a late row leaves otherwise than one in time: what a gift paid of one is
 #: spent, and a credit is not made anew when its fee's price changes.
 OTHERWISE = "('gifted', 'lowered')"
 
@@ -227,8 +227,7 @@ def stepped(twins):
     catalogue changed late."""
 
     def build(house):
-        for day in STEPS if house.engine == "duckdb" else STEPS[-1:]:
-            house.build("--through", day)
+        house.build_days(*(STEPS if house.engine == "duckdb" else STEPS[-1:]))
 
     return twins(_catalog(), _rows(), build)
 
