@@ -43,6 +43,8 @@ class Draft:
     charge: Charge | None = None
     discounted: Fraction = Fraction(0)
     capped: Fraction = Fraction(0)
+    #: Of a credit: invoice, charge and begin of the fee that it gives back.
+    billed: tuple[int, str, datetime] | None = None
 
     @property
     def left(self) -> Fraction:
@@ -93,6 +95,7 @@ def credit_draft(credit: FeeCredit, total: Fraction) -> Draft:
         gross=total,
         steps=(("credit", total),),
         charge=charge,
+        billed=(credit.billed.invoice_index, charge.charge_id, credit.billed.begin),
     )
 
 

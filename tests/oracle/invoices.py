@@ -50,6 +50,8 @@ class Line:
     date_rank: int = 1
     #: The invoice whose period a correction belongs to; blank for other lines.
     adjusts: str = ""
+    #: Of a credit: invoice, charge and begin of the fee that it gives back.
+    billed: tuple[int, str, datetime] | None = None
 
 
 @dataclass
@@ -129,6 +131,7 @@ def number_lines(invoice_id: str, drafts: list[Draft]) -> list[Line]:
                 plan_id=draft.plan_id,
                 charge=draft.charge,
                 date_rank=ranks[begun],
+                billed=draft.billed,
             )
         )
     return lines
