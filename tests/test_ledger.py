@@ -31,11 +31,8 @@ def _export(house, tables=LEDGER):
 def in_steps(twins):
     """The scenario closed in three builds: cutoff by cutoff, and a day between them."""
 
-    def build(house):
-        for day in ("2026-01-31", "2026-02-01", scenario.THROUGH):
-            house.build("--through", day)
-
-    return twins(scenario.catalog(), scenario.rows(), build)
+    days = ("2026-01-31", "2026-02-01", scenario.THROUGH)
+    return twins(scenario.catalog(), scenario.rows(), lambda each: each.build_days(*days))
 
 
 @ENGINES
