@@ -171,14 +171,13 @@ class House:
         return self._ended_well(SERVER.run(self.words("build", *words), environment))
 
     def build_days(self, *days: str) -> House:
-        """`tally build` through each of `days`, each of which may be many runs; then the data tests
-        once, of all rows instead of those that a run wrote.
+        """`tally build` through each of `days`, which may be many runs each; then the data tests,
+        as the last of them would run them.
         """
         for day in days:
             self.build_untested("--through", day)
-        options = ("--target", self.engine, "--vars", '{"full": true}')
-        leave_out = ("--exclude-resource-type", "unit_test")
-        return self._ended_well(self.dbt("--quiet", "test", *options, *leave_out))
+        words = ("test", "--target", self.engine, "--exclude-resource-type", "unit_test")
+        return self._ended_well(self.dbt("--quiet", *words))
 
     def _ended_well(self, done: subprocess.CompletedProcess) -> House:
         if done.returncode != 0:
