@@ -1,6 +1,6 @@
 """Prepaid credits of random histories: as the oracle draws them, on each engine, in any order.
 
-Forty customers, each a history of its own (grants of every kind, late usage, voids, fees,
+Two dozen customers, each a history of its own (grants of every kind, late usage, voids, fees,
 discounts, actions on invoices), go through one build an engine; some of their paperwork is
 recorded late.
 """
@@ -14,9 +14,9 @@ from tests.credit_histories import histories
 from tests.oracle import bill
 
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
-SEEDS = range(40)
+SEEDS = range(24)
 PAPERWORK = "2026-01-19T10:00:00Z"
-STEPS = ("2026-01-05", "2026-01-06", "2026-01-25", "2026-02-02")
+STEPS = ("2026-01-06", "2026-01-25")
 TABLES = (
     "ledger.documents", "ledger.lines", "ledger.credit_entries", "ledger.credit_days",
     "ledger.credit_balances", "ledger.credit_steps", "ledger.credit_vectors",
@@ -63,7 +63,7 @@ def test_the_world_is_worth_comparing(expected):
     """A world in which nothing happens would agree with anything."""
     kinds = [entry.kind for entry in expected.credits.entries]
     assert {"grant", "draw", "give_back", "transfer", "void", "expiry", "to_balance"} <= set(kinds)
-    assert kinds.count("draw") > 500 and kinds.count("give_back") > 50
+    assert kinds.count("draw") > 300 and kinds.count("give_back") > 50
     assert {invoice.status for invoice in expected.invoices} == {"draft", "final"}
 
 
