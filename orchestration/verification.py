@@ -237,7 +237,6 @@ class Verification:
                     digest(text),
                 )
 
-
     def find_altered_credits(self) -> Iterator[Alteration]:
         """Days whose credit entries are not those that were sealed, and balances beside them."""
         names, entries = self._rows("credit_entries", "posted_date")
