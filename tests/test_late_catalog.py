@@ -145,7 +145,9 @@ def _catalog(is_on_time: bool = False) -> dict[str, list[dict]]:
         **late,
     )
     add("prices", plan_id="pinned", valid_from="2025-12-01", recorded_at=SECOND, **late)
-    for price, recorded_at in {"10": FIRST, "28": SECOND}.items():
+    # Known in time, only one of two prices of a day can stand.
+    lowered = {"28": SECOND} if is_on_time else {"10": FIRST, "28": SECOND}
+    for price, recorded_at in lowered.items():
         add(
             "prices",
             **{"plan_id": "lowered", "charge_id": "fee", "currency": "USD", "unit_price": price},
