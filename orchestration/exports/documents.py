@@ -13,7 +13,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from orchestration.errors import UserError
-from orchestration.ledger import has_table
 from orchestration.marts import Marts, Row
 
 #: Documents that are read at once.
@@ -59,11 +58,6 @@ class Document:
         return self.header["invoice_number"]
 
 
-def has_credits(marts: Marts) -> bool:
-    """Whether this house knows prepaid credits."""
-    return has_table(marts.warehouse, "marts", "invoice_credits")
-
-
 def choose_documents(marts: Marts, selection: Selection) -> list[tuple[datetime, str]]:
     """(cutoff_at, invoice_id) of the final documents chosen, in the order of their numbers.
 
@@ -100,9 +94,8 @@ def choose_documents(marts: Marts, selection: Selection) -> list[tuple[datetime,
 
 def read_documents(marts: Marts, invoice_ids: Sequence[str]) -> Iterator[list[Document]]:
     """The documents of these ids in their order, some at a time."""
-    with_credits = has_credits(marts)
     for place in range(0, len(invoice_ids), CHUNK):
-        yield _read_chunk(marts, invoice_ids[place : place + CHUNK], with_credits)
+        yield _read_chunk(marts, invoice_ids[place : place + CHUNK])
 
 
 def local_date(instant: datetime, zone: str) -> date:
@@ -110,7 +103,7 @@ def local_date(instant: datetime, zone: str) -> date:
     return instant.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date()
 
 
-def _read_chunk(marts: Marts, ids: Sequence[str], with_credits: bool) -> list[Document]:
+def _read_chunk(marts: Marts, ids: Sequence[str]) -> list[Document]:
     marks = _marks(ids)
     headers = marts.rows(
         f"""
@@ -137,19 +130,16 @@ def _read_chunk(marts: Marts, ids: Sequence[str], with_credits: bool) -> list[Do
         # A midnight in UTC may be the evening before.
         closed = local_date(header["cutoff_at"], zone)
         header["issued_date"] = max(header["invoice_date"], closed)
-        if not with_credits:
-            header["credits_total"] = header["invoice_total"] * 0
         documents[header["invoice_id"]] = Document(header, marts.exponent(header["currency"]))
     for line in _read_lines(marts, marks, ids):
         documents[line["invoice_id"]].lines.append(line)
-    if with_credits:
-        for credit in marts.rows(
-            "select invoice_id, credit_number, grant_id, grant_name, credit_total"
-            f" from marts.invoice_credits where invoice_id in ({marks})"
-            " order by invoice_id, credit_number",
-            *ids,
-        ):
-            documents[credit.pop("invoice_id")].credits.append(credit)
+    for credit in marts.rows(
+        "select invoice_id, credit_number, grant_id, grant_name, credit_total"
+        f" from marts.invoice_credits where invoice_id in ({marks})"
+        " order by invoice_id, credit_number",
+        *ids,
+    ):
+        documents[credit.pop("invoice_id")].credits.append(credit)
     return [documents[one] for one in ids]
 
 

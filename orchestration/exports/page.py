@@ -218,8 +218,10 @@ def _totals(document: Document, shown: NumberFormat) -> Iterator[tuple[str, str,
             yield name, shown.money(-off), "light"
     yield "Total, before tax", shown.money(total), "plain"
     for credit in document.credits:
+        given_back = credit["credit_total"] < 0
         yield (
-            f"Credit: {credit['grant_name'] or credit['grant_id']}",
+            f"Credit{' given back' if given_back else ''}:"
+            f" {credit['grant_name'] or credit['grant_id']}",
             shown.money(-credit["credit_total"]),
             "light",
         )
