@@ -329,6 +329,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--scaling", action="store_true", help="a tenth first, and the ratio")
     parser.add_argument("--terms", action="store_true", help="again with commercial terms")
     parser.add_argument("--history", action="store_true", help="one more day, by the history")
+    parser.add_argument("--exports", action="store_true", help="10,000 closed invoices as files")
+    parser.add_argument("--credits", action="store_true", help="prepaid credits drawn down")
     parser.add_argument("--subscriptions", type=int, default=2000, help="of --history")
     parser.add_argument("--repeats", type=int, default=3, help="of --history")
     parser.add_argument("--folder", type=Path, default=PROJECT / "target" / "bench")
@@ -356,6 +358,23 @@ def main() -> None:
         events_a_day = arguments.events or bench_history.EVENTS_A_DAY
         sizes = (arguments.subscriptions, events_a_day, arguments.repeats)
         bench_history.measure(target, folder, *sizes)
+        if not arguments.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+        return
+    if arguments.exports:
+        from benchmarks import bench_exports
+
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        bench_exports.measure(folder)
+        if not arguments.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+        return
+    if arguments.credits:
+        from benchmarks import bench_credits
+
+        shutil.rmtree(folder, ignore_errors=True)
+        bench_credits.measure(target, folder, arguments.subscriptions * 5)
         if not arguments.keep:
             shutil.rmtree(folder, ignore_errors=True)
         return

@@ -46,7 +46,7 @@ def rows_of_customers(
 ) -> dict[str, list[Mapping[str, str]]]:
     """The rows of a catalogue without those that are about other customers alone.
 
-    A row without a customer or subscription is about everybody.
+    A row without a customer, subscription or grant is about everybody.
     """
     wanted = {None, "", *customers}
     others = {
@@ -54,11 +54,20 @@ def rows_of_customers(
         for row in rows["subscriptions"]
         if row.get("customer_id") not in wanted
     }
+    # An action on credits names its grant, or an occurrence of it (gift#3).
+    granted = {
+        row["grant_id"] for row in rows["credit_grants"] if row.get("customer_id") not in wanted
+    }
     return {
         name: [
             row
             for row in table
-            if row.get("customer_id") in wanted and row.get("subscription_id") not in others
+            if row.get("customer_id") in wanted
+            and row.get("subscription_id") not in others
+            and not (
+                name == "credit_actions"
+                and granted & {row["grant_id"], row["grant_id"].rpartition("#")[0]}
+            )
         ]
         for name, table in rows.items()
     }

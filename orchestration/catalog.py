@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.catalog_fields import check_fields
+from orchestration.catalog_columns import check_fields
 from orchestration.catalog_files import (
     COLUMNS,
     OPTIONAL_COLUMNS,

@@ -12,7 +12,7 @@ COLUMNS = {
     "customers": "customer_id name currency time_zone billing_entity valid_from recorded_at",
     "products": "product_id name product_type allowed_cycles perks recorded_at",
     "plans": "plan_id product_id name cycle alignment grace_days trial_days correction_days"
-    " recorded_at",
+    " requires_prepaid recorded_at",
     "meters": "meter version event_name aggregation property dimensions multiplier rounding"
     " rounding_digits percentile weighted_mode carry_over amount_property recorded_at",
     "meter_filters": "meter version property operator value recorded_at",
@@ -39,16 +39,22 @@ COLUMNS = {
     "alerts": "alert_id name customer_id subscription_id plan_id kind charge_id meter"
     " meter_version threshold recorded_at",
     "invoice_actions": "action_id action invoice_id line_id amount acted_by reason recorded_at",
+    "credit_grants": "grant_id name customer_id wallet kind currency amount cost_basis priority"
+    " scope scope_id effective_at expires_at every recurs_until rollover_cap covers_true_up"
+    " recorded_at",
+    "credit_actions": "action_id action grant_id to_grant_id amount acts_at reason recorded_at",
+    "credit_top_ups": "top_up_id customer_id currency threshold amount recorded_at",
 }
 COLUMNS = {name: tuple(columns.split()) for name, columns in COLUMNS.items()}
 # A catalogue may leave these out, which is as if they had no rows.
 OPTIONAL_FILES = (
     "charge_limits", "meter_filters", "subscription_changes", "plan_migrations", "allowances",
-    "commitments", "discounts", "entitlements", "alerts", "invoice_actions",
+    "commitments", "discounts", "entitlements", "alerts", "invoice_actions", "credit_grants",
+    "credit_actions", "credit_top_ups",
 )  # fmt: skip
 # Columns that came later: a file without them is one in which they are blank.
 OPTIONAL_COLUMNS = {
-    "plans": ("trial_days", "correction_days"),
+    "plans": ("trial_days", "correction_days", "requires_prepaid"),
     "charges": ("proration", "split", "price_at"),
     "prices": ("customer_id", "contract_month", "applies_to"),
     "subscriptions": ("prices_as_of", "trial_days"),

@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 
 from orchestration.catalog_actions import check_actions
+from orchestration.catalog_credits import check_credits
 from orchestration.catalog_fields import CYCLE, DERIVED, NUMBER
 from orchestration.catalog_files import Catalog, Row, quote
 from orchestration.catalog_index import (
@@ -58,6 +59,7 @@ def check_rules(catalog: Catalog, reference: Reference) -> None:
     check_terms(catalog, reference)
     check_phases(catalog, reference)
     check_actions(catalog, reference)
+    check_credits(catalog, reference)
 
 
 class _Rules(Index):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from decimal import Decimal
 
 from orchestration.catalog_fields import read_date, read_instant
 from orchestration.catalog_files import Catalog, Row, quote
@@ -21,6 +22,8 @@ CHANGE_COLUMNS = {
 }
 KIND_COLUMNS = ("plan_id", "charge_id", "quantity", "anchor_date", "prices_as_of")
 SHAREABLE = ("count", "sum")
+# Credits are a customer's: an alert on what is left of them names nothing else.
+CREDIT_BLANKS = ("subscription_id", "plan_id", "charge_id", "meter", "meter_version")
 
 
 def check_terms(catalog: Catalog, reference: Reference) -> None:
@@ -287,6 +290,12 @@ class _Terms(Index):
         self._check_named(row, "plan_id")
         if row.holds("kind") and row["kind"]:
             where = f"with the kind {row['kind']}"
+            if row["kind"] == "credits":
+                refuse_blank(row, ["customer_id"], where)
+                refuse_filled(row, CREDIT_BLANKS, where)
+                if row.holds("threshold") and Decimal(row["threshold"] or "1") > 1:
+                    row.refuse("threshold", f"a share above 0 to 1 {where}")
+                return
             if row["kind"] == "usage":
                 refuse_blank(row, ["meter"], where)
                 refuse_filled(row, ["charge_id"], where)

@@ -162,6 +162,20 @@ def _add_invoice(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespac
     return run_invoice
 
 
+def _add_balance(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    from orchestration.credit_balance import run_balance
+
+    parser.add_argument("customer", metavar="CUSTOMER", help="a customer_id")
+    parser.add_argument(
+        "--on",
+        type=_day,
+        metavar="DAY",
+        help="at the end of this day, in UTC (default: the last one that is built)",
+    )
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    return run_balance
+
+
 def _add_explain(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     parser.add_argument("line", help="a line_id, such as sub_1@2026-02-01#3")
     parser.add_argument(
@@ -214,6 +228,18 @@ def _add_check(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace]
     return run_check
 
 
+def _add_export(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    from orchestration.exports.commands import add_export_arguments
+
+    return add_export_arguments(parser)
+
+
+def _add_receivables(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    from orchestration.exports.commands import add_receivables_arguments
+
+    return add_receivables_arguments(parser)
+
+
 def _add_demo(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     return run_demo
 
@@ -223,9 +249,12 @@ COMMANDS = {
     "check": ("check the catalogue as a whole", _add_check),
     "build": ("make invoices from what has been landed", _add_build),
     "invoice": ("show an invoice", _add_invoice),
+    "balance": ("what is left of a customer's prepaid credits", _add_balance),
     "explain": ("trace an invoice line to its steps, days and events", _add_explain),
     "preview": ("a customer's next invoices, also after a change of plan", _add_preview),
     "simulate": ("bill the past again under another catalogue, and compare", _add_simulate),
+    "export": ("final documents as JSON, CSV, Parquet, HTML, PDF and receivables", _add_export),
+    "receivables": ("read back what the receivables ledger says of documents", _add_receivables),
     "verify": ("check that nothing that was closed has been altered", _add_verify),
     "replay": ("build what was closed again, and compare", _add_replay),
     "demo": ("land and build three months of an AI API business", _add_demo),

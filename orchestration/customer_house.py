@@ -32,6 +32,13 @@ from orchestration.warehouse import Warehouse, quote_identifier
 BATCH = 50_000
 #: What of a closed house is read: the documents of the customer, and what numbers them.
 OF_CUSTOMER = ("documents", "lines")
+#: Of credits: what says which rows are theirs, and in which table their customer stands beside it.
+OF_THEIRS = {
+    "credit_entries": ("entry_id", "credit_entries"),
+    "credit_vectors": ("rated_line_id", "lines"),
+    "credit_steps": ("rated_line_id", "credit_entries"),
+    "credit_balances": ("grant_id", "credit_entries"),
+}
 OF_ALL = ("closes", "seals")
 OF_ONE = "where customer_id = ?"
 
@@ -180,6 +187,12 @@ def _carry_over(warehouse: Warehouse, connection: Any, catalog: Catalog, custome
     connection.execute("create schema ledger")
     for name in OF_CUSTOMER:
         _copy(warehouse, connection, "ledger", name, OF_ONE, [customer])
+    for name, (key, owner) in OF_THEIRS.items():
+        if not has_table(warehouse, "ledger", name):
+            # A ledger that was last written before there were credits.
+            continue
+        theirs = f"select {key} from {ledger_table(owner)} {OF_ONE}"
+        _copy(warehouse, connection, "ledger", name, f"where {key} in ({theirs})", [customer])
     for name in OF_ALL:
         _copy(warehouse, connection, "ledger", name)
     _copy(warehouse, connection, "ledger", "sealed_days")

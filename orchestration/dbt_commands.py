@@ -189,6 +189,7 @@ def side_command(
 #: What drafts are shown from; models of entitlements, usage and the ledger are not among them.
 DRAFTS = (
     "int_invoicing__documents", "int_invoicing__document_lines", "rating_steps", "line_discounts",
+    "int_credits__invoice_totals",
 )  # fmt: skip
 
 
@@ -208,7 +209,10 @@ def draft_command(
         select = [f"{file}+,+{model}" for file in changed for model in DRAFTS]
         exclude = ["path:models/staging/events", "path:models/metering"]
     else:
-        shown = ("int_invoicing__balanced_documents", "disputed_lines", "invoices", "invoice_lines")
+        shown = (
+            "int_invoicing__balanced_documents", "disputed_lines", "invoices", "invoice_lines",
+            "credit_ledger_entries", "invoice_credits",
+        )  # fmt: skip
         select = [*(f"+{model}" for model in DRAFTS), *shown]
         exclude = []
     command = _command(

@@ -12,7 +12,8 @@ from datetime import date
 from typing import Any
 
 from orchestration.errors import UserError
-from orchestration.invoice_view import TOTALS, read_discounts
+from orchestration.invoice_reductions import read_discounts
+from orchestration.invoice_view import TOTALS
 from orchestration.line_sources import MARKING_KINDS, MEASURES, list_sources, read_chain, summed
 from orchestration.line_usage import (
     QUARTER,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from orchestration.invoice_view import KINDS, discount_texts
+from orchestration.invoice_reductions import discount_texts
+from orchestration.invoice_view import KINDS
 from orchestration.marts import Row, grouped, grouped_money, part_of_cycle
 from orchestration.terminal import make_console
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from orchestration.errors import UserError
+from orchestration.invoice_reductions import (
+    credit_texts,
+    discount_texts,
+    read_credits,
+    read_discounts,
+)
 from orchestration.marts import Marts, Row, document, grouped, grouped_money, part_of_cycle
 from orchestration.terminal import make_console
 
@@ -23,6 +28,8 @@ TOTALS = (
     "over_maximum_total",
     "discount_total",
     "line_total",
+    "credits_total",
+    "credit_total",
     "balance_applied_total",
     "amount_due_total",
     "disputed_total",
@@ -109,31 +116,9 @@ def read_lines(marts: Marts, invoice_id: str) -> list[Row]:
     )
 
 
-def read_discounts(marts: Marts, column: str, value: str) -> list[Row]:
-    """What each discount took off each line where a column of the lines has a value, in order."""
-    return marts.rows(
-        f"""
-        select
-            lines.line_id,
-            lines.line_number,
-            discounts.discount_number,
-            discounts.discount_id,
-            discounts.name,
-            discounts.level,
-            discounts.percent_fraction,
-            discounts.discount_total
-        from marts.line_discounts as discounts
-        inner join marts.invoice_lines as lines
-            on discounts.rated_line_id = lines.rated_line_id
-        -- Of a correction they are those of the whole line, as rated again.
-        where lines.{column} = ? and lines.adjusts_rated_line_id is null
-        order by lines.line_number, discounts.discount_number
-        """,
-        value,
-    )
-
-
-def invoice_document(invoice: Row, lines: list[Row], discounts: list[Row], exponent: int) -> Row:
+def invoice_document(
+    invoice: Row, lines: list[Row], discounts: list[Row], credits: list[Row], exponent: int
+) -> Row:
     """What `--format json` prints: money at the exponent, other decimals as exact text."""
     hidden = ("units", "rate")
     taken: dict[str, list[Row]] = {}
@@ -148,6 +133,7 @@ def invoice_document(invoice: Row, lines: list[Row], discounts: list[Row], expon
             | {"discounts": taken.get(line["line_id"], [])}
             for line in lines
         ],
+        "credits": [document(credit, TOTALS, exponent) for credit in credits],
     }
 
 
@@ -259,24 +245,6 @@ def _taken(total: Decimal, exponent: int) -> str:
     return grouped_money(-total, exponent) if total else ""
 
 
-def discount_texts(discounts: Iterable[Row], currency: str, exponent: int) -> list[str]:
-    """What each discount took off an invoice, or a line, in the order in which they act."""
-    totals: dict[str, Decimal] = {}
-    names: dict[str, str] = {}
-    for one in discounts:
-        name = str(one["name"] or one["discount_id"])
-        if one["percent_fraction"] is not None:
-            name += f" ({grouped(one['percent_fraction'] * 100)} %)"
-        names[one["discount_id"]] = name
-        totals[one["discount_id"]] = (
-            totals.get(one["discount_id"], Decimal(0)) + (one["discount_total"])
-        )
-    return [
-        f"{names[key]}: {grouped_money(-total, exponent)} {currency}"
-        for key, total in totals.items()
-    ]
-
-
 def document_text(invoice: Row) -> str:
     """What the document is, where it is no invoice: by whom, when and why, if somebody decided."""
     text = DOCUMENTS.get(invoice["document_kind"], "").format(invoice["adjusts_invoice_id"])
@@ -290,12 +258,12 @@ def document_text(invoice: Row) -> str:
 def due_texts(invoice: Row, exponent: int) -> list[str]:
     """What customer balance pays, what is left to pay, what is in dispute; none of a plain one."""
     applied, disputed = invoice["balance_applied_total"], invoice["disputed_total"]
+    credited = invoice["credits_total"]
+    net = invoice["invoice_total"] - credited
     shown = {
         "from the customer balance": -applied if applied else None,
-        "to the customer balance": -invoice["invoice_total"]
-        if invoice["invoice_total"] < 0
-        else None,
-        "due": invoice["amount_due_total"] if applied else None,
+        "to the customer balance": -net if net < 0 else None,
+        "due": invoice["amount_due_total"] if applied or credited else None,
         "in dispute": disputed if disputed else None,
     }
     return [
@@ -306,7 +274,12 @@ def due_texts(invoice: Row, exponent: int) -> list[str]:
 
 
 def print_invoice(
-    invoice: Row, lines: list[Row], discounts: list[Row], exponent: int, is_made: bool = True
+    invoice: Row,
+    lines: list[Row],
+    discounts: list[Row],
+    credits: list[Row],
+    exponent: int,
+    is_made: bool = True,
 ) -> None:
     """One invoice for people. One that is not made but previewed has no lines to explain."""
     from rich.markup import escape
@@ -337,6 +310,8 @@ def print_invoice(
     console.print(lines_table(invoice, lines, exponent))
     for text in discount_texts(discounts, invoice["currency"], exponent):
         console.print(f"[dim]discount[/dim] {escape(text)}")
+    for text in credit_texts(credits, exponent):
+        console.print(f"[dim]credit[/dim] {escape(text)}")
     for text in due_texts(invoice, exponent):
         console.print(escape(text))
     if not is_made:
@@ -385,8 +360,9 @@ def run_invoice(arguments: argparse.Namespace) -> int:
         exponent = marts.exponent(newest["currency"])
         lines = read_lines(marts, newest["invoice_id"])
         discounts = read_discounts(marts, "invoice_id", newest["invoice_id"])
+        credits = read_credits(marts, newest["invoice_id"])
         if arguments.format == "json":
-            shown = invoice_document(newest, lines, discounts, exponent)
+            shown = invoice_document(newest, lines, discounts, credits, exponent)
             if arguments.customer:
                 listed = [
                     document(each, TOTALS, marts.exponent(each["currency"])) for each in invoices
@@ -396,5 +372,5 @@ def run_invoice(arguments: argparse.Namespace) -> int:
             return 0
         if arguments.customer:
             _print_list(invoices, marts)
-        print_invoice(newest, lines, discounts, exponent)
+        print_invoice(newest, lines, discounts, credits, exponent)
     return 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from orchestration.errors import UserError
@@ -29,8 +30,8 @@ PLACES = ("line_id", "line_number")
 class Difference:
     """One value that two ledgers do not have alike; None where a ledger does not have it.
 
-    `kind` is `document`, `line`, `close`, `load day` or `archived row`; `about` says whose it is
-    (columns of the document or close), for the cause to be found.
+    `kind` is `document`, `line`, `close`, `load day`, `credit` or `archived row`; `about` says
+    whose it is (columns of the document or close), for the cause to be found.
     """
 
     kind: str
@@ -86,6 +87,7 @@ class LedgerComparison:
         if not self.chosen:
             found += self._closes()
             found += self._sealed_days()
+            found += self._credits()
         return found
 
     def _unlike_rows(
@@ -240,6 +242,46 @@ class LedgerComparison:
                     for row in (mine, others)
                 )
                 yield Difference("load day", f"load day {day}", "digest", *values, about)
+
+    def _credits(self) -> Iterator[Difference]:
+        """What grants moved, and what lines asked; balances and digests follow from them."""
+        tables = {
+            "credit_entries": ("entry_id",),
+            "credit_steps": ("rated_line_id", "usage_date", "posted_date"),
+            "credit_vectors": ("rated_line_id", "posted_date", "moment_number", "usage_date"),
+            "credit_balances": ("grant_id", "balance_date"),
+            "credit_days": ("posted_date",),
+        }
+        entries_differ = False
+        for table, key in tables.items():
+            names, *both = self._unlike_rows(table)
+            posted, replayed = (
+                {tuple(str(row[name]) for name in key): row for row in rows} for rows in both
+            )
+            what = table.replace("_", " ").removesuffix("s").replace("entrie", "entry")
+            follows = entries_differ and table in ("credit_balances", "credit_days")
+            for place in sorted(posted.keys() | replayed.keys()):
+                mine, others = posted.get(place), replayed.get(place)
+                subject = f"{what} {' '.join(place)}"
+                row = mine or others
+                day = row["balance_date"] if "balance_date" in row else row["posted_date"]
+                about = {**row, "posted_date": day, "cutoff_at": _midnight_after(day)}
+                if mine is None or others is None:
+                    said = ", ".join(
+                        f"{name} {shown(row[name])}" for name in names if name not in key
+                    )
+                    sides = _one_sided(mine, said)
+                    yield Difference("credit", subject, what, *sides, about, follows)
+                    continue
+                for name in names:
+                    if mine[name] != others[name]:
+                        values = shown(mine[name]), shown(others[name])
+                        yield Difference("credit", subject, name, *values, about, follows)
+            entries_differ = entries_differ or bool(posted or replayed)
+
+
+def _midnight_after(day: date) -> datetime:
+    return datetime.combine(day, time()) + timedelta(days=1)
 
 
 def _one_sided(mine: Row | None, said: str) -> tuple[str | None, str | None]:

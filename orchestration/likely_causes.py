@@ -89,6 +89,11 @@ class Causes:
         return sorted({found.subject for found in self.verification.find_altered_days()})
 
     @cached_property
+    def altered_credit_days(self) -> set[Any]:
+        """Days whose credit entries were altered, and (grant, day) of altered balances."""
+        return {found.subject for found in self.verification.find_altered_credits()}
+
+    @cached_property
     def sealed_until(self) -> datetime:
         return sealed_until(self.verification.warehouse)
 
@@ -100,6 +105,10 @@ class Causes:
         if difference.kind == "load day":
             return EVENT if about["load_day"] < self.sealed_until.date() else LEDGER
         cutoff_at = about.get("cutoff_at")
+        if difference.kind == "credit" and not self.altered_credit_days.isdisjoint(
+            {about["posted_date"], (about.get("grant_id"), about["posted_date"])}
+        ):
+            return LEDGER
         if (
             about.get("invoice_id") in self.altered_documents
             or (about.get("billing_entity"), cutoff_at) in self.broken_closes

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from orchestration.errors import UserError
@@ -58,23 +59,36 @@ class Marts:
 def exact_text(value: Any) -> Any:
     """`value` as JSON holds it: decimals as plain text without trailing zeros, instants in UTC."""
     if isinstance(value, Decimal):
+        if not value:
+            return "0"
         text = format(value, "f")
-        return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+        return text.rstrip("0").rstrip(".") if "." in text else text
     if isinstance(value, datetime):
-        return value.isoformat(timespec="auto") + "Z"
+        return _instant_text(value)
     if isinstance(value, date):
         return value.isoformat()
     return value
 
 
+# The same few instants stand in very many rows.
+@lru_cache(maxsize=65_536)
+def _instant_text(instant: datetime) -> str:
+    return instant.isoformat(timespec="auto") + "Z"
+
+
+@lru_cache
+def _smallest(exponent: int) -> Decimal:
+    return Decimal(1).scaleb(-exponent)
+
+
 def money(amount: Decimal, exponent: int) -> str:
     """A rounded amount at its currency's exponent, without separators."""
-    return format(amount.quantize(Decimal(1).scaleb(-exponent)), "f")
+    return format(amount.quantize(_smallest(exponent)), "f")
 
 
 def grouped_money(amount: Decimal, exponent: int) -> str:
     """A rounded amount for people: exponent and thousands separators."""
-    return format(amount.quantize(Decimal(1).scaleb(-exponent)), ",f")
+    return format(amount.quantize(_smallest(exponent)), ",f")
 
 
 def grouped(value: Any) -> str:

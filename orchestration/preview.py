@@ -20,7 +20,8 @@ from orchestration.customer_house import CustomerHouse, customer_catalog, open_c
 from orchestration.dbt_commands import read_day
 from orchestration.errors import UserError
 from orchestration.house import find_project
-from orchestration.invoice_view import INVOICE_SQL, describe_period, read_discounts, read_lines
+from orchestration.invoice_reductions import read_credits, read_discounts
+from orchestration.invoice_view import INVOICE_SQL, describe_period, read_lines
 from orchestration.marts import Marts
 from orchestration.preview_view import Draft, Preview, preview_json, print_preview
 from orchestration.warehouse import Warehouse, connect, has_warehouse
@@ -171,6 +172,7 @@ def read_drafts(house: CustomerHouse) -> list[Draft]:
                 invoice,
                 read_lines(marts, invoice["invoice_id"]),
                 read_discounts(marts, "invoice_id", invoice["invoice_id"]),
+                read_credits(marts, invoice["invoice_id"]),
                 marts.exponent(invoice["currency"]),
             )
             for invoice in invoices

@@ -30,11 +30,12 @@ CHARGE_COLUMNS = ("currency", "line_kind", "charge_id", "dimension_values")
 
 @dataclass(frozen=True)
 class Draft:
-    """A document that is not closed: its header, lines, what discounts took, its decimals."""
+    """A document that is not closed: its header, lines, what discounts took and credits paid."""
 
     invoice: Row
     lines: list[Row]
     discounts: list[Row]
+    credits: list[Row]
     exponent: int
 
     @property
@@ -214,7 +215,9 @@ def preview_json(preview: Preview) -> str:
 
 
 def _document(draft: Draft) -> Row:
-    return invoice_document(draft.invoice, draft.lines, draft.discounts, draft.exponent)
+    return invoice_document(
+        draft.invoice, draft.lines, draft.discounts, draft.credits, draft.exponent
+    )
 
 
 def _amounts(before: Decimal | None, after: Decimal | None, exponent: int) -> Row:
@@ -289,7 +292,14 @@ def print_preview(preview: Preview) -> None:
 
 def _print_drafts(drafts: Iterable[Draft]) -> None:
     for draft in drafts:
-        print_invoice(draft.invoice, draft.lines, draft.discounts, draft.exponent, is_made=False)
+        print_invoice(
+            draft.invoice,
+            draft.lines,
+            draft.discounts,
+            draft.credits,
+            draft.exponent,
+            is_made=False,
+        )
 
 
 def _signed(value: Decimal, exponent: int) -> str:

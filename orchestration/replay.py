@@ -33,7 +33,8 @@ PREFIX = "replay_"
 #: read are left out.
 LEDGER_MODELS = (
     "+int_invoicing__closes", "+int_invoicing__sealed_days", "+int_invoicing__sealed_catalog_rows",
-    "int_invoicing__seal", "+line_discounts", "+int_rating__allowance_lots",
+    "+int_credits__days", "+int_credits__balances", "int_invoicing__seal", "+line_discounts",
+    "+int_rating__allowance_lots",
     "int_metering__built_levels", "int_metering__built_profiles", "stg_raw__load_counts",
     "built_days", "house_state",
 )  # fmt: skip

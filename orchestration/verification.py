@@ -237,6 +237,51 @@ class Verification:
                     digest(text),
                 )
 
+    def find_altered_credits(self) -> Iterator[Alteration]:
+        """Days whose credit entries are not those that were sealed, and balances beside them."""
+        names, entries = self._rows("credit_entries", "posted_date")
+        _, days = self._rows("credit_days", "posted_date")
+        self.counts["credit entries"] = len(entries)
+        hashes: dict[date, list[str]] = {}
+        moved: dict[str, dict[date, Decimal]] = {}
+        places = [names.index(name) for name in ("posted_date", "grant_id", "amount")]
+        # Python, too, compares texts by their code points.
+        for values in sorted(entries, key=lambda entry: entry[names.index("entry_id")]):
+            day, grant_id, amount = (values[place] for place in places)
+            hashes.setdefault(day, []).append(digest(content_text(names, values)))
+            by_day = moved.setdefault(grant_id, {})
+            by_day[day] = by_day.get(day, Decimal(0)) + amount
+        sealed = {day: (count, entries_hash) for day, count, entries_hash in days}
+        for day in sorted(sealed.keys() | hashes.keys()):
+            own = hashes.get(day, [])
+            if sealed.get(day) != (len(own), digest("".join(own))):
+                yield Alteration(
+                    day, f"credits of {day}: its entries are not those that were sealed"
+                )
+        yield from self._odd_balances(moved)
+
+    def _odd_balances(self, moved: dict[str, dict[date, Decimal]]) -> Iterator[Alteration]:
+        """Balances that the entries up to their day do not make."""
+        _, rows = self.warehouse.query(
+            "select grant_id, balance_date, balance_total"
+            f" from {ledger_table('credit_balances', self.prefix)} order by 1, 2"
+        )
+        left: dict[str, Decimal] = {}
+        for grant_id, day, total in rows:
+            by_day = moved.get(grant_id, {})
+            left[grant_id] = left.get(grant_id, Decimal(0)) + by_day.pop(day, Decimal(0))
+            if left[grant_id] != total:
+                yield Alteration(
+                    (grant_id, day),
+                    f"balance of grant {grant_id} on {day}: {total}, its entries make"
+                    f" {left[grant_id]}",
+                )
+                left[grant_id] = total
+        for grant_id in sorted(grant_id for grant_id, by_day in moved.items() if by_day):
+            yield Alteration(
+                (grant_id, None), f"grant {grant_id}: a day on which it moved has no balance"
+            )
+
 
 def verify(
     warehouse: Warehouse,
@@ -256,6 +301,7 @@ def verify(
         "closes": verification.find_broken_links,
         "raw rows": verification.find_altered_days,
         "archived catalogue": verification.find_altered_archive,
+        "credits": verification.find_altered_credits,
     }
     faults: list[str] = []
     for part, find in parts.items():

@@ -91,8 +91,7 @@ def corrected_twins(twins) -> dict[str, House]:
     from tests import test_corrections as story
 
     def build(house: House) -> None:
-        for day in story.STEPS if house.engine == "duckdb" else story.STEPS[-1:]:
-            house.build("--through", day)
+        house.build_days(*(story.STEPS if house.engine == "duckdb" else story.STEPS[-1:]))
 
     return twins(story._catalog(), story._rows(), build)
 
@@ -104,7 +103,7 @@ def world_houses(twins) -> Callable[[int], dict[str, House]]:
     @cache
     def make(seed: int) -> dict[str, House]:
         catalog, rows, as_of_day = random_world(seed)
-        return twins(catalog, rows, lambda each: each.build("--through", str(as_of_day)))
+        return twins(catalog, rows, lambda each: each.build_days(str(as_of_day)))
 
     return make
 

@@ -44,7 +44,14 @@ LEDGER_TABLES = (
     "ledger.seals",
     "ledger.sealed_days",
     "ledger.catalog_rows",
+    "ledger.credit_entries",
+    "ledger.credit_days",
+    "ledger.credit_balances",
+    "ledger.credit_steps",
+    "ledger.credit_vectors",
 )
+# The log of runs says when each ran and under which id: no run has the bytes of another.
+RUN_LOG = "rating_runs"
 POLL = 0.005
 
 Steps = list[tuple[str, list[str]]]
@@ -223,10 +230,12 @@ def run_to_the_end(house: House, steps: Steps) -> dict[str, float]:
 
 
 def bytes_of(house: House, tables: tuple[str, ...] | None = None) -> dict[str, list[str]]:
-    """Every row of `tables` as text: raw, the ledger and all marts, unless others are named."""
+    """Every row of `tables` as text: raw, the ledger and all marts but the log of runs, unless
+    others are named."""
     if tables is None:
         marts = house.query(
-            "select table_name from information_schema.tables where table_schema = 'marts'"
+            "select table_name from information_schema.tables"
+            f" where table_schema = 'marts' and table_name <> '{RUN_LOG}'"
         )
         tables = (*RAW_TABLES, *LEDGER_TABLES, *sorted(f"marts.{name}" for (name,) in marts))
     return {table: house.export(table) for table in tables}

@@ -16,7 +16,7 @@ from orchestration.catalog import write_missing_files
 from orchestration.catalog_files import COLUMNS
 from orchestration.landing import create_raw_tables
 from orchestration.warehouse import Warehouse
-from tests.house_server import DBT, HouseServer
+from tests.house_server import DBT, UNTESTED, HouseServer
 
 PROJECT = Path(__file__).resolve().parent.parent
 RAW_COLUMNS = (
@@ -163,7 +163,23 @@ class House:
 
     def build(self, *words: str) -> House:
         """`tally build`; raises BuildFailed with what it said when it does not end well."""
-        done = self.run("build", *words)
+        return self._ended_well(self.run("build", *words))
+
+    def build_untested(self, *words: str) -> House:
+        """`build` without its data tests: for what they are run on later, or compared with."""
+        environment = {**self.environment, UNTESTED: "1"}
+        return self._ended_well(SERVER.run(self.words("build", *words), environment))
+
+    def build_days(self, *days: str) -> House:
+        """`tally build` through each of `days`, which may be many runs each; then the data tests,
+        as the last of them would run them.
+        """
+        for day in days:
+            self.build_untested("--through", day)
+        words = ("test", "--target", self.engine, "--exclude-resource-type", "unit_test")
+        return self._ended_well(self.dbt("--quiet", *words))
+
+    def _ended_well(self, done: subprocess.CompletedProcess) -> House:
         if done.returncode != 0:
             raise BuildFailed(f"{self.engine}: {done.stderr.strip()}\n{done.stdout.strip()}")
         return self

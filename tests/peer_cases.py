@@ -2,9 +2,9 @@
 
 `translate` makes of a case one customer with its own plan and meters, so that all cases go through
 one build (`merge`). Its checks are about invoice lines alone, whoever made them: the oracle or
-the warehouse (`observe`). Where our rule is another one, OURS holds our value and the reason;
-WAITING says of the other cases what they wait for. The translators are peer_pricing,
-peer_periods, peer_terms and peer_corrections.
+the warehouse (`observe`), or about credits. Where our rule is another one, OURS holds our value
+and the reason; WAITING says of the other cases what they wait for. The translators are
+peer_pricing, peer_periods, peer_terms, peer_corrections and peer_credits.
 """
 
 import json
@@ -14,8 +14,10 @@ from datetime import date, datetime
 from fractions import Fraction
 from pathlib import Path
 
-from tests import peer_corrections, peer_periods, peer_pricing, peer_terms
+from tests import peer_corrections, peer_credits, peer_periods, peer_pricing, peer_terms
 from tests.oracle.amounts import half_away
+from tests.peer_credit_rows import FIELDS as CREDIT_FIELDS
+from tests.peer_credit_rows import CreditRows, observe_credits
 from tests.peer_world import CaseWorld, Check
 from tests.strategies import COLUMNS, Row
 
@@ -87,20 +89,15 @@ TRANSLATORS: dict[str, Translator] = {
     "windowed_commitment": peer_terms.windowed_commitment,
     # corrections
     "late_usage_delta": peer_corrections.late_usage_delta,
+    # prepaid credits
+    **peer_credits.TRANSLATORS,
 }
 
 #: Kinds, or single cases, that are about what is not built, and what they wait for.
-CREDITS = "prepaid grants, their draw-down and expiry are not built"
+PRORATED = "a grant is of the amount that its row says: nothing prorates it"
 CREDITED_BEFORE = "the credit of a fee that ends early counts the fee, not what an action credited"
 WAITING = {
-    "breakage": CREDITS,
-    "credit_drawdown": CREDITS,
-    "credit_grant_proration": CREDITS,
-    "credit_grants": CREDITS,
-    "credit_ledger": CREDITS,
-    "credit_void": CREDITS,
-    "credits_applied": CREDITS,
-    "prepaid_credits": CREDITS,
+    "credit_grant_proration": PRORATED,
     "fx-creditcap-2": CREDITED_BEFORE,
     "fx-creditcap-6": CREDITED_BEFORE,
     "revenue_recognition": "revenue is not built",
@@ -113,7 +110,18 @@ WHOLE_MONTHS = "days are calendar days over the days of the full cycle, not of a
 FREE_EVENTS = "free events are free of the fee per event, not of the percentage"
 AVERAGE_LEVEL = "tiers are of the level's average over the cycle, not of each event's whole units"
 REAL_SECONDS = "a level is weighted by real seconds, and no quantity is rounded up"
+NOT_BEFORE = "a grant never pays for usage of before it began: what no grant covers is billed"
+TAXES = "lines carry no tax amounts: credits pay what the line says"
 OURS: dict[str, tuple[str, list[str]]] = {
+    "om-credit-activates": (NOT_BEFORE, ["75"]),
+    "om-credit-recurring": (NOT_BEFORE, ["100"]),
+    "lago-wallet-bm": (
+        TAXES,
+        ["0", "0", "-0.60", "0", "-0.40", "0", "0", "0"],
+    ),
+    "lago-wallet-decimal": (TAXES, ["-1.04"]),
+    "lago-wallet-feecap": (TAXES, ["-0.60"]),
+    "lago-wallet-rounding-gap": (TAXES, ["-1000"]),
     "fx-next-28feb": (MIDNIGHT, ["2025-03-27T18:30:00"]),
     "fx-next-y-3": (MIDNIGHT, ["2027-02-27T18:30:00"]),
     "om-recur-31-aug": (MIDNIGHT, ["2025-07-31T00:00:00", "2025-08-31T00:00:00"]),
@@ -179,8 +187,8 @@ def load_cases() -> list[dict]:
 def translate(case: dict) -> Translation:
     """(catalogue, raw rows, as-of day, expected) of a case that waits for nothing.
 
-    `expected` holds the subscription_id and the checks; the value of a check is ours where OURS
-    names the case, and `peer_value` is always the peer's.
+    `expected` holds the subscription_id, the customer_id and the checks; the value of a check is
+    ours where OURS names the case, and `peer_value` is always the peer's.
     """
     world = CaseWorld(case["id"])
     TRANSLATORS[case["kind"]](world, case["inputs"], case["expected"])
@@ -189,7 +197,11 @@ def translate(case: dict) -> Translation:
         check["peer_value"] = check["value"]
         if ours is not None:
             check["value"] = ours[1][number]
-    expected = {"subscription_id": world.name("subscription"), "checks": world.checks}
+    expected = {
+        "subscription_id": world.name("subscription"),
+        "customer_id": world.name("customer"),
+        "checks": world.checks,
+    }
     return world.catalog, world.raw_rows, AS_OF_DAY, expected
 
 
@@ -229,13 +241,16 @@ def pick(lines: list[dict], select: dict) -> list[dict]:
     return found
 
 
-def observe(lines: list[dict], check: Check) -> str:
+def observe(lines: list[dict], check: Check, credits: CreditRows | None = None) -> str:
     """What the lines of a case's subscription show, as text to compare with the check's value.
 
     Lines have kind, charge_id, dimension_values, period_from, period_to (naive UTC datetimes or
     ISO text), event_count, quantity, amount, discount_total and line_total (numbers or text).
     SUMS are of the lines picked, `lines` is their number, anything else is read of the only one.
+    What is about credits is read of the customer's.
     """
+    if check["field"] in CREDIT_FIELDS:
+        return observe_credits(credits or CreditRows(), check)
     found = pick(lines, check["select"])
     name = check["field"]
     if name == "lines":
@@ -251,9 +266,9 @@ def observe(lines: list[dict], check: Check) -> str:
     return str(value if check["digits"] is None else half_away(value, check["digits"]))
 
 
-def is_met(lines: list[dict], check: Check) -> bool:
-    """Whether the lines show the check's value; numbers compare as numbers."""
-    seen, value = observe(lines, check), check["value"]
+def is_met(lines: list[dict], check: Check, credits: CreditRows | None = None) -> bool:
+    """Whether the lines, or credits, show the check's value; numbers compare as numbers."""
+    seen, value = observe(lines, check, credits), check["value"]
     if check["field"].startswith("period_"):
         return seen == value
     try:

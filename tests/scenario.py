@@ -146,6 +146,56 @@ def catalog() -> dict[str, list[dict[str, Any]]]:
             }
             for customer in homes
         ],
+        "credit_grants": _grants(),
+        "credit_actions": [
+            {
+                "action_id": "void_blau",
+                "action": "void",
+                "grant_id": "blau_paid",
+                "acts_at": "2026-01-18T10:00:00Z",
+                "reason": "A refund of what was left",
+            },
+            {
+                "action_id": "move_nippon",
+                "action": "transfer",
+                "grant_id": "nippon_spare",
+                "to_grant_id": "nippon_gift",
+                "amount": "20",
+                "acts_at": "2026-01-25T00:00:00Z",
+                "reason": "Asked for",
+            },
+        ],
+    }
+
+
+def _grants() -> list[dict[str, Any]]:
+    """Prepaid credits: scoped, ending, monthly, voided, and one that is recorded late."""
+    return [
+        _grant("acme_paid", "acme", "USD", "12", kind="paid", cost_basis="10"),
+        _grant(
+            "acme_calls", "acme", "USD", "1", scope="meter", scope_id="calls",
+            expires_at="2026-01-20T12:00:00Z", priority="10",
+        ),
+        _grant("acme_weekly", "acme", "USD", "2", every="week", rollover_cap="1", priority="20"),
+        _grant("blau_paid", "blau", "EUR", "9", kind="paid", covers_true_up="true"),
+        _grant(
+            "nippon_gift", "nippon", "JPY", "400", effective_at="2026-01-05T00:00:00Z",
+            recorded_at="2026-01-10T08:00:00Z",
+        ),
+        _grant("nippon_spare", "nippon", "JPY", "50", kind="paid", wallet="spare"),
+    ]  # fmt: skip
+
+
+def _grant(grant_id: str, customer: str, currency: str, amount: str, **terms: str):
+    return {
+        "grant_id": grant_id,
+        "name": grant_id.replace("_", " ").capitalize(),
+        "customer_id": customer,
+        "kind": "promotional",
+        "currency": currency,
+        "amount": amount,
+        "effective_at": "2026-01-01T00:00:00Z",
+        **terms,
     }
 
 

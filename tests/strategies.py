@@ -110,6 +110,10 @@ COLUMNS = {
     "alerts": "alert_id name customer_id subscription_id plan_id kind charge_id meter "
     "meter_version threshold",
     "invoice_actions": "action_id action invoice_id line_id amount acted_by reason",
+    "credit_grants": "grant_id name customer_id wallet kind currency amount cost_basis priority "
+    "scope scope_id effective_at expires_at every recurs_until rollover_cap covers_true_up",
+    "credit_actions": "action_id action grant_id to_grant_id amount acts_at reason",
+    "credit_top_ups": "top_up_id customer_id currency threshold amount",
 }
 RAW_COLUMNS = (
     "load_id",

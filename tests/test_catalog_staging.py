@@ -85,6 +85,18 @@ def odd_catalog() -> dict[str, list[dict[str, str]]]:
         ],
         "entitlements": [{"product_id": "p", "feature": "1e5", "kind": "boolean"}],
         "alerts": [{"alert_id": "1", "kind": "spend", "threshold": "0.8"}],
+        "credit_grants": [
+            {"grant_id": "007", "name": ODD_TEXTS[0], "customer_id": "000", "kind": "paid",
+             "currency": "USD", "amount": "0.5", "effective_at": HALF_PAST_TEN_IN_DELHI},
+        ],
+        "credit_actions": [
+            {"action_id": "1", "action": "void", "grant_id": "007", "reason": ODD_TEXTS[1],
+             "acts_at": HALF_PAST_TEN_IN_DELHI},
+        ],
+        "credit_top_ups": [
+            {"top_up_id": "1e5", "customer_id": "000", "currency": "USD", "threshold": "0",
+             "amount": "10.5", "recorded_at": HALF_PAST_TEN_IN_DELHI},
+        ],
     }  # fmt: skip
 
 
@@ -205,3 +217,24 @@ def test_a_blank_term_is_its_default(staged):
     assert query(
         "select charge_id, meter_profile, cast(threshold as text) from staging.stg_catalog__alerts"
     ) == [(None, None, "0.8000000000")]
+
+
+def test_a_blank_of_a_credit_is_its_default(staged):
+    query = staged["postgres"].query
+    half_past_four = datetime(2026, 1, 5, 4, 30)
+    assert query(
+        "select grant_id, wallet, cast(amount as text), cost_basis, priority, scope, scope_id,"
+        " effective_at, expires_at, every, recurs_until, rollover_cap, covers_true_up, recorded_at"
+        " from staging.stg_catalog__credit_grants"
+    ) == [
+        ("007", "main", "0.5000", None, 100, "all", None, half_past_four, None, None, None, None,
+         False, datetime(1970, 1, 1)),
+    ]  # fmt: skip
+    assert query(
+        "select grant_id, to_grant_id, amount, acts_at, reason"
+        " from staging.stg_catalog__credit_actions"
+    ) == [("007", None, None, half_past_four, ODD_TEXTS[1])]
+    assert query(
+        "select top_up_id, cast(threshold as text), cast(amount as text), recorded_at"
+        " from staging.stg_catalog__credit_top_ups"
+    ) == [("1e5", "0.0000", "10.5000", half_past_four)]

@@ -358,7 +358,7 @@ CASES = [
      'plan_id: found "yearly", expected a plan of product "api" in plans.csv'),
     # Alerts
     ("alerts", 1, {"kind": "cost"},
-     'kind: found "cost", expected one of usage, spend, allowance'),
+     'kind: found "cost", expected one of usage, spend, allowance, credits'),
     ("alerts", 1, {"meter": ""}, "meter: found nothing, expected a value with the kind usage"),
     ("alerts", 1, {"meter": "emails"}, 'meter: found "emails", expected a meter of meters.csv'),
     ("alerts", 1, {"charge_id": "calls"},

@@ -64,7 +64,7 @@ def test_what_a_person_can_mend_is_one_line(words, tmp_path):
 def test_help_names_every_command():
     done = tally("--help")
     assert done.returncode == 0
-    for command in ("land", "check", "build", "invoice", "explain", "demo"):
+    for command in ("land", "check", "build", "invoice", "balance", "explain", "demo"):
         assert command in done.stdout
 
 

@@ -275,11 +275,8 @@ def _rows() -> list[dict]:
 def entitled_twins(twins):
     """Built through 28 January, and then to the last day."""
 
-    def build(house):
-        house.build("--through", FIRST_RUN)
-        house.build("--through", str(LAST_DAY))
-
-    return twins(CATALOG, _rows(), build)
+    days = (FIRST_RUN, str(LAST_DAY))
+    return twins(CATALOG, _rows(), lambda each: each.build_days(*days))
 
 
 def _plain(value) -> str | None:
@@ -555,7 +552,7 @@ def test_every_crossing_is_the_first_day_that_reaches_it(entitled_twins, engine)
 
 def test_days_one_by_one_and_in_one_run_are_the_same_bytes(entitled_twins, house):
     at_once = house("duckdb", CATALOG, _rows())
-    at_once.build("--through", str(LAST_DAY))
+    at_once.build_untested("--through", str(LAST_DAY))
     for table in TABLES:
         exported = [
             each.export(table)

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from orchestration.invoice_view import discount_texts, lines_table
+from orchestration.invoice_reductions import credit_texts, discount_texts
+from orchestration.invoice_view import due_texts, lines_table
 from orchestration.marts import part_of_cycle
 
 INVOICE = {
@@ -117,3 +118,46 @@ def test_a_discount_is_summed_over_the_lines_it_takes_from():
         welcome | {"discount_total": Decimal("0.2500")},
     ]
     assert discount_texts(taken, "USD", 2) == ["Welcome (12.5 %): -1.75 USD", "v: -20.00 USD"]
+
+
+def test_each_grant_has_a_line_of_its_own():
+    paid = {"grant_name": "Prepaid 2026", "grant_id": "p", "currency": "USD"}
+    monthly = {"grant_name": "Monthly", "grant_id": "m#2", "currency": "USD"}
+    credits = [
+        monthly | {"credit_total": Decimal("40.0000")},
+        paid | {"credit_total": Decimal("1211.1700")},
+        paid | {"grant_id": "q", "credit_total": Decimal("-3.5000")},
+    ]
+    assert credit_texts(credits, 2) == [
+        "Monthly (m#2): -40.00 USD",
+        "Prepaid 2026 (p): -1,211.17 USD",
+        "Prepaid 2026 (q): 3.50 USD",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("invoice_total", "credited", "applied", "due", "texts"),
+    [
+        ("53", "0", "0", "53", []),
+        ("53", "40.5", "0", "12.5", ["due: 12.50 USD"]),
+        ("53", "53", "0", "0", ["due: 0.00 USD"]),
+        ("53", "40.5", "2.5", "10",
+         ["from the customer balance: -2.50 USD", "due: 10.00 USD"]),
+        # A credit note of which credits get a part back: the rest is customer balance.
+        ("-53", "-40", "0", "0", ["to the customer balance: 13.00 USD", "due: 0.00 USD"]),
+        ("-53", "-53", "0", "0", ["due: 0.00 USD"]),
+        ("-53", "0", "0", "0", ["to the customer balance: 53.00 USD"]),
+    ],
+)  # fmt: skip
+def test_what_is_due_is_what_credits_and_balance_leave(
+    invoice_total, credited, applied, due, texts
+):
+    invoice = {
+        "currency": "USD",
+        "invoice_total": Decimal(invoice_total),
+        "credits_total": Decimal(credited),
+        "balance_applied_total": Decimal(applied),
+        "amount_due_total": Decimal(due),
+        "disputed_total": Decimal(0),
+    }
+    assert due_texts(invoice, 2) == texts

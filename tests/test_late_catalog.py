@@ -32,6 +32,7 @@ PLANS = {
     "committed": [{"unit_price": "1"}],
     "rolling": [{"unit_price": "1"}],
     "gifted": [{"unit_price": "1"}],
+    "lowered": [{"unit_price": "1"}],
 }
 #: subscription: plan, and its changes: (kind, when, when recorded, more).
 STORY: dict[str, tuple[str, list[tuple[str, str, str, dict[str, str]]]]] = {
@@ -89,7 +90,17 @@ STORY: dict[str, tuple[str, list[tuple[str, str, str, dict[str, str]]]]] = {
         [("quantity", "2026-01-20", FIRST, {"charge_id": "fee", "quantity": "2"})],
     ),
     "quiet": ("small", []),
+    "lowered": (
+        "lowered",
+        [
+            ("pause", "2026-02-10", "2026-02-11T08:00:00Z", {}),
+            ("resume", "2026-03-01", "2026-02-12T08:00:00Z", {}),
+        ],
+    ),
 }
+#: Subscriptions whose fees a late row leaves otherwise than one in time: what a gift paid of one is
+#: spent, and a credit is not made anew when its fee's price changes.
+OTHERWISE = "('gifted', 'lowered')"
 
 
 def _catalog(is_on_time: bool = False) -> dict[str, list[dict]]:
@@ -134,6 +145,14 @@ def _catalog(is_on_time: bool = False) -> dict[str, list[dict]]:
         **late,
     )
     add("prices", plan_id="pinned", valid_from="2025-12-01", recorded_at=SECOND, **late)
+    # Known in time, only one of two prices of a day can stand.
+    lowered = {"28": SECOND} if is_on_time else {"10": FIRST, "28": SECOND}
+    for price, recorded_at in lowered.items():
+        add(
+            "prices",
+            **{"plan_id": "lowered", "charge_id": "fee", "currency": "USD", "unit_price": price},
+            **{"valid_from": "2026-01-01", "recorded_at": recorded_at, "applies_to": "closed"},
+        )
     add(
         "plan_migrations",
         **{"from_plan_id": "old", "to_plan_id": "new", "migrates_at": "2026-02-10"},
@@ -210,8 +229,7 @@ def stepped(twins):
     catalogue changed late."""
 
     def build(house):
-        for day in STEPS if house.engine == "duckdb" else STEPS[-1:]:
-            house.build("--through", day)
+        house.build_days(*(STEPS if house.engine == "duckdb" else STEPS[-1:]))
 
     return twins(_catalog(), _rows(), build)
 
@@ -245,8 +263,7 @@ def test_every_line_is_the_oracle_s(stepped):
 def test_what_is_posted_of_a_period_is_what_it_comes_to(stepped, house):
     """A catalogue that was known in time makes the same totals in all (fees: of a subscription).
 
-    The closed period that an end came too late for keeps its bounds: it has another id. A gift that
-    paid a fee is spent: what a late change leaves unused of that fee gives nothing of it back.
+    The closed period that an end came too late for keeps its bounds: it has another id.
     """
     on_time = house("duckdb", _catalog(is_on_time=True), _rows()).build("--through", str(THROUGH))
     usage = (
@@ -258,7 +275,7 @@ def test_what_is_posted_of_a_period_is_what_it_comes_to(stepped, house):
     assert sorted(stepped["duckdb"].query(usage)) == sorted(on_time.query(usage))
     fees = (
         "select subscription_id, charge_id, sum(line_total) from marts.invoice_lines"
-        " where line_kind <> 'usage' and subscription_id <> 'gifted' group by 1, 2"
+        f" where line_kind <> 'usage' and subscription_id not in {OTHERWISE} group by 1, 2"
         " having sum(line_total) <> 0"
     )
     found, wanted = (sorted(one.query(fees)) for one in (stepped["duckdb"], on_time))
@@ -285,6 +302,26 @@ def test_an_early_end_takes_back_what_was_billed_past_it(stepped, engine):
         " and customer_id = 'c ended'"
     )
     assert after[0][0] > 0
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "postgres"])
+def test_a_credit_is_never_more_than_its_bill(stepped, engine):
+    """Of 31.00 for February 9 of 28 days were used: 31.00 - 9.96 = 21.04 went back. Then the price
+    falls to 10.00, and 10.00 of them stay; at 28.00 it is 21.04 again.
+    """
+    lines = stepped[engine].query(
+        "select cast(cutoff_at as date), line_kind, sum(line_total) from marts.invoice_lines"
+        " where subscription_id = 'lowered' and charge_id = 'fee'"
+        " and cast(period_from as date) in ('2026-02-01', '2026-02-10') group by 1, 2 order by 1, 2"
+    )
+    assert [(str(day)[5:], kind, str(total)) for day, kind, total in lines] == [
+        ("02-03", "recurring", "31.0000"),
+        ("03-03", "credit", "-21.0400"),
+        ("04-03", "credit", "11.0400"),
+        ("04-03", "recurring", "-21.0000"),
+        ("05-03", "credit", "-11.0400"),
+        ("05-03", "recurring", "18.0000"),
+    ]
 
 
 def test_a_quiet_subscription_has_no_correction_but_of_late_usage(stepped):

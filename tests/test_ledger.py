@@ -19,7 +19,11 @@ from orchestration.warehouse import Warehouse
 from tests import scenario
 
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
-DOCUMENTS = ("ledger.documents", "ledger.lines", "ledger.closes", "ledger.sealed_days")
+DOCUMENTS = (
+    "ledger.documents", "ledger.lines", "ledger.closes", "ledger.sealed_days",
+    "ledger.credit_entries", "ledger.credit_days", "ledger.credit_balances",
+    "ledger.credit_steps", "ledger.credit_vectors",
+)  # fmt: skip
 LEDGER = (*DOCUMENTS, "ledger.seals", "ledger.catalog_rows")
 
 
@@ -31,11 +35,8 @@ def _export(house, tables=LEDGER):
 def in_steps(twins):
     """The scenario closed in three builds: cutoff by cutoff, and a day between them."""
 
-    def build(house):
-        for day in ("2026-01-31", "2026-02-01", scenario.THROUGH):
-            house.build("--through", day)
-
-    return twins(scenario.catalog(), scenario.rows(), build)
+    days = ("2026-01-31", "2026-02-01", scenario.THROUGH)
+    return twins(scenario.catalog(), scenario.rows(), lambda each: each.build_days(*days))
 
 
 @ENGINES

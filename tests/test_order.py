@@ -1,4 +1,7 @@
-"""The order of runs does not matter: whichever way the days are built, the bytes are the same."""
+"""The order of runs does not matter: whichever way the days are built, the bytes are the same.
+
+What is compared with bytes that the data tests have passed needs them no more.
+"""
 
 from datetime import datetime
 
@@ -18,6 +21,13 @@ TABLES = (
     "ledger.lines",
     "ledger.closes",
     "ledger.sealed_days",
+    "ledger.credit_entries",
+    "ledger.credit_days",
+    "ledger.credit_balances",
+    "ledger.credit_steps",
+    "ledger.credit_vectors",
+    "marts.credit_ledger_entries",
+    "marts.credit_balances_daily",
 )
 
 
@@ -41,22 +51,23 @@ def test_one_range_makes_invoices(in_one_range):
 
 
 def test_twice_is_the_same(built_in_one_range, in_one_range):
-    built_in_one_range.build("--through", scenario.THROUGH)
+    built_in_one_range.build_untested("--through", scenario.THROUGH)
     assert _exports(built_in_one_range) == in_one_range
 
 
 def test_back_in_time_and_forth_is_the_same(built_in_one_range, in_one_range):
-    built_in_one_range.build("--through", "2026-01-20").build("--through", scenario.THROUGH)
+    built_in_one_range.build_untested("--through", "2026-01-20")
+    built_in_one_range.build_untested("--through", scenario.THROUGH)
     assert _exports(built_in_one_range) == in_one_range
 
 
 def test_day_by_day_is_the_same_and_anew_too(house, in_one_range):
     """As a scheduler would: the first 31 days at once, then a build for each day; then in full."""
     built = house("duckdb", scenario.catalog(), delivered(0, 31))
-    built.build()
+    built.build_untested()
     for days in ((32, 32), (33, 33), (34, 35)):
         built.insert(delivered(*days))
-        built.build()
+        built.build_untested()
     assert _exports(built) == in_one_range
     built.build("--full")
     assert _exports(built) == in_one_range
@@ -65,10 +76,10 @@ def test_day_by_day_is_the_same_and_anew_too(house, in_one_range):
 def test_out_of_order_is_the_same(house, in_one_range):
     """Later days are built before earlier ones: they close nothing that the earlier ones decide."""
     built = house("duckdb", scenario.catalog(), scenario.rows())
-    built.build("--from", "2026-01-21", "--through", scenario.THROUGH)
+    built.build_untested("--from", "2026-01-21", "--through", scenario.THROUGH)
     assert built.query("select max(sealed_until) from ledger.seals") == [(datetime(2026, 1, 1),)]
-    built.build("--from", "2026-01-01", "--through", "2026-01-20")
-    built.build("--from", "2026-01-01", "--through", scenario.THROUGH)
+    built.build_untested("--from", "2026-01-01", "--through", "2026-01-20")
+    built.build_untested("--from", "2026-01-01", "--through", scenario.THROUGH)
     assert _exports(built) == in_one_range
 
 

@@ -23,7 +23,10 @@ from orchestration.verification import Verification
 from orchestration.warehouse import Warehouse
 from tests.houses import PROJECT
 
-LEDGER = ("documents", "lines", "closes", "seals", "sealed_days", "catalog_rows")
+LEDGER = (
+    "documents", "lines", "closes", "seals", "sealed_days", "catalog_rows",
+    "credit_entries", "credit_days", "credit_balances", "credit_steps", "credit_vectors",
+)  # fmt: skip
 NAMES = "select table_schema || '.' || table_name from information_schema.tables order by 1"
 
 #: One byte each: of a line, of an event loaded on 20 May, of an archived row of one customer.
@@ -97,6 +100,11 @@ def test_what_was_closed_in_steps_comes_out_of_one_range(replayed):
         "lines": counts["lines"],
         "closes": counts["closes"],
         "sealed days": counts["sealed_days"],
+        **{
+            name.replace("_", " "): count
+            for name, count in counts.items()
+            if name.startswith("credit_")
+        },
     }
     assert counts["documents"] > 60
     seals = len(replayed["before"]["ledger.seals"])

@@ -19,7 +19,10 @@ from tests.houses import PROJECT
 
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 THROUGH = Window(through_day=date.fromisoformat(scenario.THROUGH))
-LEDGER = ("documents", "lines", "closes", "sealed_days", "seals", "catalog_rows")
+LEDGER = (
+    "documents", "lines", "closes", "seals", "sealed_days", "catalog_rows",
+    "credit_entries", "credit_days", "credit_balances", "credit_steps", "credit_vectors",
+)  # fmt: skip
 NAMES = "select table_schema || '.' || table_name from information_schema.tables order by 1"
 
 

@@ -65,7 +65,7 @@ def oracle_lines() -> dict[str, list[Line]]:
 
 @pytest.fixture(scope="module")
 def built(twins) -> dict[str, House]:
-    return twins(*made()[:2], lambda each: each.build("--through", AS_OF_DAY))
+    return twins(*made()[:2], lambda each: each.build_days(AS_OF_DAY))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@
         "customers": "customer_id name currency time_zone billing_entity valid_from recorded_at",
         "products": "product_id name product_type allowed_cycles perks recorded_at",
         "plans": "plan_id product_id name cycle alignment grace_days trial_days "
-            ~ "correction_days recorded_at",
+            ~ "correction_days requires_prepaid recorded_at",
         "meters":
             "meter version event_name aggregation property dimensions multiplier rounding "
             ~ "rounding_digits percentile weighted_mode carry_over amount_property recorded_at",
@@ -47,6 +47,13 @@
             ~ "meter_version threshold recorded_at",
         "invoice_actions":
             "action_id action invoice_id line_id amount acted_by reason recorded_at",
+        "credit_grants":
+            "grant_id name customer_id wallet kind currency amount cost_basis priority scope "
+            ~ "scope_id effective_at expires_at every recurs_until rollover_cap covers_true_up "
+            ~ "recorded_at",
+        "credit_actions":
+            "action_id action grant_id to_grant_id amount acts_at reason recorded_at",
+        "credit_top_ups": "top_up_id customer_id currency threshold amount recorded_at",
     } -%}
     {{ return(columns[name].split()) }}
 {%- endmacro %}
@@ -57,7 +64,8 @@
 {% macro optional_catalog_tables() -%}
     {{ return([
         "charge_limits", "meter_filters", "subscription_changes", "plan_migrations", "allowances",
-        "commitments", "discounts", "entitlements", "alerts", "invoice_actions"
+        "commitments", "discounts", "entitlements", "alerts", "invoice_actions", "credit_grants",
+        "credit_actions", "credit_top_ups"
     ]) }}
 {%- endmacro %}
 
@@ -67,7 +75,7 @@
 #}
 {% macro optional_catalog_columns(name) -%}
     {%- set columns = {
-        "plans": "trial_days correction_days",
+        "plans": "trial_days correction_days requires_prepaid",
         "charges": "proration split price_at",
         "prices": "customer_id contract_month applies_to",
         "subscriptions": "prices_as_of trial_days",

@@ -8,6 +8,11 @@
     seals         one row per run that closed: until when everything is sealed
     sealed_days   one row per sealed load day: the count and digests of its raw rows
     catalog_rows  one row per row of the catalogue that a close could see, by content
+    credit_entries   one row per movement of a grant of prepaid credits
+    credit_days      one row per sealed day with such movements: their count and digest
+    credit_balances  one row per sealed day and grant that has something left or moved on it
+    credit_steps     one row per open line, day of usage and load day that moved what it asks for
+    credit_vectors   one row per closed line's rating and day of usage that drew on credits
 #}
 {% macro create_ledger_tables() -%}
     {%- set schema = ledger_schema() -%}
@@ -58,39 +63,81 @@
         sealed_until {{ type_timestamp() }} not null,
         primary key (table_name, row_hash)
     );
+    create table if not exists {{ schema }}.credit_entries (
+        {%- for name, type in ledger_credit_entry_columns() %}
+        {{ name }} {{ type }},
+        {%- endfor %}
+        primary key (entry_id)
+    );
+    create table if not exists {{ schema }}.credit_days (
+        posted_date date not null,
+        entry_count {{ type_count() }} not null,
+        entries_hash {{ type_text() }} not null,
+        primary key (posted_date)
+    );
+    create table if not exists {{ schema }}.credit_balances (
+        balance_date date not null,
+        grant_id {{ type_text() }} not null,
+        balance_total {{ type_total() }} not null,
+        primary key (balance_date, grant_id)
+    );
+    create table if not exists {{ schema }}.credit_vectors (
+        rated_line_id {{ type_text() }} not null,
+        posted_date date not null,
+        moment_number {{ type_count() }} not null,
+        usage_date date not null,
+        step_total {{ type_total() }} not null,
+        primary key (rated_line_id, posted_date, moment_number, usage_date)
+    );
+    create table if not exists {{ schema }}.credit_steps (
+        subscription_id {{ type_text() }} not null,
+        rated_line_id {{ type_text() }} not null,
+        usage_date date not null,
+        posted_date date not null,
+        asked_total {{ type_total() }} not null,
+        primary key (rated_line_id, usage_date, posted_date)
+    );
+    {%- if target.type == "postgres" %}
+    create index if not exists credit_steps_subscription
+    on {{ schema }}.credit_steps (subscription_id);
+    create index if not exists credit_entries_line on {{ schema }}.credit_entries (rated_line_id);
+    {%- endif %}
     create table if not exists {{ schema }}.seals (
         sealed_until {{ type_timestamp() }} not null,
         rules_version integer not null,
         primary key (sealed_until)
     );
-    {{ guard_ledger(schema) }}
+    {{ guard_tables(schema, ledger_tables(), "the ledger") }}
 {%- endmacro %}
 
 {% macro ledger_schema() -%} {{ return(var("schema_prefix", "") ~ "ledger") }} {%- endmacro %}
 
 {% macro ledger_tables() -%}
-    {{ return(["documents", "lines", "closes", "seals", "sealed_days", "catalog_rows"]) }}
+    {{ return([
+        "documents", "lines", "closes", "seals", "sealed_days", "catalog_rows",
+        "credit_entries", "credit_days", "credit_balances", "credit_steps", "credit_vectors",
+    ]) }}
 {%- endmacro %}
 
 {#
-    Where the engine can refuse it, no row of the ledger is updated or deleted, by whomever. Where it
-    cannot, the chain of digests shows it (`tally verify`).
+    Where the engine can refuse it, no row of these tables is updated or deleted, by whomever; `what`
+    says what they are. Where it cannot, the ledger's chain of digests shows it (`tally verify`).
 #}
-{% macro guard_ledger(schema) -%}
-    {{ return(adapter.dispatch("guard_ledger")(schema)) }}
+{% macro guard_tables(schema, tables, what) -%}
+    {{ return(adapter.dispatch("guard_tables")(schema, tables, what)) }}
 {%- endmacro %}
 
-{% macro default__guard_ledger(schema) -%} {{ return("") }} {%- endmacro %}
+{% macro default__guard_tables(schema, tables, what) -%} {{ return("") }} {%- endmacro %}
 
-{% macro postgres__guard_ledger(schema) -%}
+{% macro postgres__guard_tables(schema, tables, what) -%}
     create or replace function {{ schema }}.refuse_change() returns trigger
     language plpgsql as $body$
     begin
-        raise exception 'the ledger is append-only: % of %.% is refused',
+        raise exception '{{ what }} is append-only: % of %.% is refused',
             lower(tg_op), tg_table_schema, tg_table_name;
     end
     $body$;
-    {%- for table in ledger_tables() %}
+    {%- for table in tables %}
     create or replace trigger refuse_change
     before update or delete or truncate on {{ schema }}.{{ table }}
     for each statement execute function {{ schema }}.refuse_change();

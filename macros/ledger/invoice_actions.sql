@@ -40,7 +40,7 @@
 {#
     Documents of lines: the CTEs `totals` and `documents`, from CTEs of these names: `document_lines`
     (as int_invoicing__document_lines has them), `build_window`, `invoice_periods`,
-    `invoice_actions`.
+    `invoice_actions`, `credit_totals`.
 #}
 {% macro documents_of_lines() -%}
     totals as (
@@ -101,6 +101,7 @@
             invoice_actions.acted_by,
             invoice_actions.recorded_at as acted_at,
             invoice_actions.reason as action_reason,
+            credit_totals.credits_total,
             invoice_actions.action_order
         from totals
         cross join build_window
@@ -110,6 +111,8 @@
                 and totals.header_number = invoice_periods.invoice_number_in_subscription
         left join invoice_actions
             on totals.action_id = invoice_actions.action_id
+        left join credit_totals
+            on totals.invoice_id = credit_totals.invoice_id
 
     )
 {%- endmacro %}

@@ -30,6 +30,7 @@
         ("acted_by", type_text()),
         ("acted_at", type_timestamp()),
         ("action_reason", type_text()),
+        ("credits_total", type_total()),
     ]) }}
 {%- endmacro %}
 
@@ -72,6 +73,26 @@
         ("adjusts_invoice_id", type_text()),
         ("adjusts_line_id", type_text()),
         ("adjusts_rated_line_id", type_text()),
+    ]) }}
+{%- endmacro %}
+
+{# The columns of the ledger's credit entries. #}
+{% macro ledger_credit_entry_columns() -%}
+    {{ return([
+        ("entry_id", type_text()),
+        ("posted_date", "date"),
+        ("moment_number", type_count()),
+        ("entry_kind", type_text()),
+        ("grant_id", type_text()),
+        ("catalog_grant_id", type_text()),
+        ("customer_id", type_text()),
+        ("wallet", type_text()),
+        ("currency", type_text()),
+        ("amount", type_total()),
+        ("rated_line_id", type_text()),
+        ("usage_date", "date"),
+        ("invoice_id", type_text()),
+        ("action_id", type_text()),
     ]) }}
 {%- endmacro %}
 

@@ -20,6 +20,26 @@
     insert into {{ ledger }}.closes ({{ closes }})
     select {{ closes }} from {{ ref("int_invoicing__closes") }}
     where cutoff_at > {{ sealed_until_now() }};
+    {%- set entries = column_names(ledger_credit_entry_columns()) %}
+    insert into {{ ledger }}.credit_entries ({{ entries }})
+    select {{ entries }} from {{ ref("int_credits__entries") }}
+    where {{ is_sealed_by_run("posted_date") }};
+    insert into {{ ledger }}.credit_days (posted_date, entry_count, entries_hash)
+    select posted_date, entry_count, entries_hash from {{ ref("int_credits__days") }}
+    where {{ is_sealed_by_run("posted_date") }};
+    insert into {{ ledger }}.credit_balances (balance_date, grant_id, balance_total)
+    select balance_date, grant_id, balance_total from {{ ref("int_credits__balances") }}
+    where {{ is_sealed_by_run("balance_date") }};
+    insert into {{ ledger }}.credit_steps
+        (subscription_id, rated_line_id, usage_date, posted_date, asked_total)
+    select subscription_id, rated_line_id, usage_date, posted_date, asked_total
+    from {{ ref("int_credits__steps") }}
+    where moment_number = 0 and is_kept and {{ is_sealed_by_run("posted_date") }};
+    insert into {{ ledger }}.credit_vectors
+        (rated_line_id, posted_date, moment_number, usage_date, step_total)
+    select own_rated_line_id, posted_date, moment_number, usage_date, step_total
+    from {{ ref("int_credits__ratings") }}
+    where is_new and is_kept and {{ is_sealed_by_run("posted_date") }};
     insert into {{ ledger }}.sealed_days ({{ days }})
     select {{ days }} from {{ ref("int_invoicing__sealed_days") }}
     where sealed_until > {{ sealed_until_now() }};
@@ -29,6 +49,16 @@
     insert into {{ ledger }}.seals (sealed_until, rules_version)
     select sealed_until, rules_version from {{ this }}
     where sealed_until > {{ sealed_until_now() }};
+{%- endmacro %}
+
+{#
+    Whether the run seals a posting day: it is over by the run's close, which something has closed by
+    or did before, and is not sealed yet.
+#}
+{% macro is_sealed_by_run(posted_date) -%}
+    {{ posted_date }} >= cast({{ sealed_until_now() }} as date)
+    and {{ posted_date }} < cast({{ close_at() }} as date)
+    and exists (select 1 from {{ this }})
 {%- endmacro %}
 
 {#

@@ -58,44 +58,18 @@
     ),
 
     {% endif -%}
-    -- A route's stretches of one offset from UTC.
-    stretches as (
+    periods as (
 
-        select
-            usage_routes.*,
-            periods.period_from_date,
-            zone_segments.offset_seconds,
-            zone_segments.utc_from,
-            zone_segments.utc_to,
-            greatest(usage_routes.full_from, zone_segments.utc_from) as stretch_from,
-            least(usage_routes.full_to, zone_segments.utc_to) as stretch_to
-        from {{ ref("int_rating__usage_routes") }} as usage_routes
+        select periods.*
+        from {{ ref("int_subscriptions__periods") }} as periods
         inner join {{ ref("int_rating__alerted_periods") }} as alerted_periods
             on
-                usage_routes.subscription_id = alerted_periods.subscription_id
-                and usage_routes.period_number = alerted_periods.period_number
-        inner join {{ ref("int_subscriptions__periods") }} as periods
-            on
-                usage_routes.subscription_id = periods.subscription_id
-                and usage_routes.period_number = periods.period_number
-        inner join {{ ref("int_subscriptions__zone_segments") }} as zone_segments
-            on
-                periods.time_zone = zone_segments.time_zone
-                and usage_routes.route_from < zone_segments.utc_to
-                and usage_routes.route_to > zone_segments.utc_from
-        where usage_routes.meter_profile in ({{ profile_literals(profiles) }})
+                periods.subscription_id = alerted_periods.subscription_id
+                and periods.period_number = alerted_periods.period_number
 
     ),
 
-    routes as (
-
-        select
-            stretches.*,
-            {{ month_numbers("stretches.stretch_from", "stretches.stretch_to") }} as bucket_month
-        from stretches
-        where stretches.stretch_from < stretches.stretch_to
-
-    ),
+    {{ usage_stretches(profiles) }},
 
     placed as (
 

@@ -23,7 +23,17 @@ built_days as (
 
 late_rows as (
 
-    {{ late_catalog_rows() }}
+    select recorded_at
+    from (
+        {{ late_catalog_rows() }}
+    ) as late_catalog_rows
+
+    union
+
+    select recorded_at
+    from (
+        {{ credit_stop_rows() }}
+    ) as credit_stop_rows
 
 ),
 

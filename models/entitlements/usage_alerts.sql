@@ -20,6 +20,7 @@ periods as (
 alerts as (
 
     select * from {{ ref('stg_catalog__alerts') }}
+    where kind <> 'credits'
 
 ),
 

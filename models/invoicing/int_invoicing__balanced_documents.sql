@@ -1,33 +1,34 @@
 {{ config(materialized='view') }}
 -- depends_on: {{ ref('int_invoicing__seal') }}
 -- Customer balance before and after each document of a customer who ever had any, in the order of
--- their numbers, drafts last. A document below zero adds to it, one above takes what there is.
+-- their numbers, drafts last, after prepaid credits. A document below zero adds to it, one above
+-- takes what there is.
 with
 
 documents as (
 
     select
-        invoice_id,
-        customer_id,
-        billing_entity,
-        currency,
-        invoice_total,
-        sequence_number as order_number,
+        documents.invoice_id,
+        documents.customer_id,
+        documents.billing_entity,
+        documents.currency,
+        {{ net_total('documents') }} as net_total,
+        documents.sequence_number as order_number,
         1 as order_of_status
-    from {{ source('ledger', 'documents') }}
+    from {{ source('ledger', 'documents') }} as documents
 
     union all
 
     select
-        invoice_id,
-        customer_id,
-        billing_entity,
-        currency,
-        invoice_total,
-        order_number,
+        documents.invoice_id,
+        documents.customer_id,
+        documents.billing_entity,
+        documents.currency,
+        {{ net_total('documents') }} as net_total,
+        documents.order_number,
         2 as order_of_status
-    from {{ ref('int_invoicing__documents') }}
-    where cutoff_at > {{ sealed_until_now() }}
+    from {{ ref('int_invoicing__documents') }} as documents
+    where documents.cutoff_at > {{ sealed_until_now() }}
 
 ),
 
@@ -38,7 +39,7 @@ balance_keys as (
         billing_entity,
         currency
     from documents
-    where invoice_total < 0
+    where net_total < 0
     group by
         customer_id,
         billing_entity,
@@ -51,7 +52,7 @@ summed as (
 
     select
         documents.*,
-        -sum(documents.invoice_total) over (
+        -sum(documents.net_total) over (
             partition by documents.customer_id, documents.billing_entity, documents.currency
             order by documents.order_of_status, documents.order_number
         ) as moved_total

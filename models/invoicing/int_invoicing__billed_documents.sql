@@ -26,6 +26,12 @@ document_lines as (
 
 ),
 
+credit_totals as (
+
+    select * from {{ ref('int_credits__invoice_totals') }}
+
+),
+
 {{ documents_of_lines() }}
 
 select * from documents

@@ -70,6 +70,7 @@ select
     documents.acted_by,
     documents.acted_at,
     documents.action_reason,
+    documents.credits_total,
     {{ text_digest(
         "header_texts.header_text || chr(31) || 'lines=' || hashed_lines.line_hashes"
     ) }} as content_hash

@@ -31,6 +31,12 @@ posted_closes as (
 
 ),
 
+credit_totals as (
+
+    select * from {{ ref('int_credits__invoice_totals') }}
+
+),
+
 {{ documents_of_lines() }},
 
 last_numbers as (
@@ -97,5 +103,6 @@ select
     acted_by,
     acted_at,
     action_reason,
+    credits_total,
     sequence_number as order_number
 from counted

@@ -58,7 +58,7 @@ posted_documents as (
         documents.billing_entity,
         documents.currency,
         cast(
-            -sum(documents.invoice_total) over (
+            -sum({{ net_total('documents') }}) over (
                 partition by documents.customer_id, documents.billing_entity, documents.currency
                 order by documents.sequence_number
             ) as {{ type_total() }}
@@ -109,18 +109,18 @@ posted_balances as (
 movements as (
 
     select
-        customer_id,
-        billing_entity,
-        currency,
-        -invoice_total as movement,
+        billed_documents.customer_id,
+        billed_documents.billing_entity,
+        billed_documents.currency,
+        -{{ net_total('billed_documents') }} as movement,
         0 as refund_count,
-        cutoff_at,
-        document_kind,
-        subscription_id,
-        period_from,
-        period_number,
-        action_order
-    from {{ ref('int_invoicing__billed_documents') }}
+        billed_documents.cutoff_at,
+        billed_documents.document_kind,
+        billed_documents.subscription_id,
+        billed_documents.period_from,
+        billed_documents.period_number,
+        billed_documents.action_order
+    from {{ ref('int_invoicing__billed_documents') }} as billed_documents
     where {{ is_asked }}
 
     union all

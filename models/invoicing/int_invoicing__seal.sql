@@ -5,6 +5,11 @@
 -- depends_on: {{ ref('int_invoicing__closes') }}
 -- depends_on: {{ ref('int_invoicing__sealed_days') }}
 -- depends_on: {{ ref('int_invoicing__sealed_catalog_rows') }}
+-- depends_on: {{ ref('int_credits__entries') }}
+-- depends_on: {{ ref('int_credits__days') }}
+-- depends_on: {{ ref('int_credits__balances') }}
+-- depends_on: {{ ref('int_credits__steps') }}
+-- depends_on: {{ ref('int_credits__ratings') }}
 -- depends_on: {{ ref('line_discounts') }}
 -- depends_on: {{ ref('rating_steps') }}
 -- depends_on: {{ ref('allowance_balances') }}

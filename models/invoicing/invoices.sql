@@ -75,12 +75,13 @@ select
     invoices.line_count,
     invoices.invoice_total,
     invoices.rules_version,
+    cast(coalesce(invoices.credits_total, 0) as {{ type_total() }}) as credits_total,
     cast(
         greatest(-coalesce(balanced_documents.moved_total, 0), 0) as {{ type_total() }}
     ) as balance_applied_total,
     -- What is below zero is customer balance; nothing is due of it.
     cast(
-        greatest(invoices.invoice_total, 0)
+        greatest({{ net_total('invoices') }}, 0)
         - greatest(-coalesce(balanced_documents.moved_total, 0), 0) as {{ type_total() }}
     ) as amount_due_total,
     cast(coalesce(disputed_invoices.disputed_total, 0) as {{ type_total() }})

@@ -87,7 +87,7 @@ billed_states as (
 
 ),
 
--- What was given back once stays, whatever the bill comes to later.
+-- What was given back once, before a bill that fell took some of it away.
 given as (
 
     select
@@ -95,7 +95,7 @@ given as (
         charge_id,
         {{ own_number('invoice_number_in_subscription') }} as own_number,
         period_from,
-        max(line_total) as line_total
+        min(line_total) as line_total
     from (
         {{ closed_lines("line_kind = 'credit'", states=true) }}
     ) as closed_credits

@@ -1,6 +1,6 @@
 -- depends_on: {{ ref('build_window') }}
--- Credits of fees on invoices of periods that are rated again: as they were made, unless the bill
--- has come to what was used of it, and nothing is left to give back.
+-- Credits of fees on invoices of periods that are rated again: as they were made, but never more
+-- than the bill comes to; none where it has come to what was used of it.
 with
 
 due_credits as (
@@ -85,43 +85,64 @@ states as (
             and {{ state_number('bills.invoice_number_in_subscription') }}
             <= {{ reopened_number('0', 'reopened_periods.cutoff_at') }}
 
+),
+
+standing as (
+
+    select
+        states.*,
+        greatest(
+            states.line_total, -coalesce(states.net_total, -states.line_total)
+        ) as standing_total
+    from states
+    where
+        states.recency = 1
+        and (
+            states.net_total is null
+            or {{ net_used_total('states', 'gross_used_total') }} < states.net_total
+        )
+
 )
 
 select
-    states.subscription_id
-    || '/' || cast(states.reopened_number as {{ type_text() }})
+    standing.subscription_id
+    || '/' || cast(standing.reopened_number as {{ type_text() }})
     || substr(
-        states.rated_line_id,
+        standing.rated_line_id,
         length(
-            states.subscription_id
-            || '/' || cast(states.invoice_number_in_subscription as {{ type_text() }})
+            standing.subscription_id
+            || '/' || cast(standing.invoice_number_in_subscription as {{ type_text() }})
         ) + 1
     ) as rated_line_id,
-    states.subscription_id,
-    states.customer_id,
-    states.plan_id,
-    states.reopened_number as invoice_number_in_subscription,
-    {{ reopened_number('states.period_number', 'states.reopened_at') }} as period_number,
-    states.charge_id,
-    states.charge_position,
-    states.name,
-    states.part_number,
-    states.period_from,
-    states.period_to,
-    states.proration,
-    states.used_units,
-    states.full_units,
-    states.billed_total,
-    states.used_total,
-    states.line_total,
-    states.currency,
-    states.exponent,
-    states.tax_code,
-    states.reopened_at as cutoff_at
-from states
-where
-    states.recency = 1
-    and (
-        states.net_total is null
-        or {{ net_used_total('states', 'gross_used_total') }} < states.net_total
-    )
+    standing.subscription_id,
+    standing.customer_id,
+    standing.plan_id,
+    standing.reopened_number as invoice_number_in_subscription,
+    {{ reopened_number('standing.period_number', 'standing.reopened_at') }} as period_number,
+    standing.charge_id,
+    standing.charge_position,
+    standing.name,
+    standing.part_number,
+    standing.period_from,
+    standing.period_to,
+    standing.proration,
+    standing.used_units,
+    standing.full_units,
+    cast(
+        case
+            when standing.standing_total > standing.line_total then -standing.standing_total
+            else standing.billed_total
+        end as {{ type_total() }}
+    ) as billed_total,
+    cast(
+        case
+            when standing.standing_total > standing.line_total then 0
+            else standing.used_total
+        end as {{ type_total() }}
+    ) as used_total,
+    cast(standing.standing_total as {{ type_total() }}) as line_total,
+    standing.currency,
+    standing.exponent,
+    standing.tax_code,
+    standing.reopened_at as cutoff_at
+from standing

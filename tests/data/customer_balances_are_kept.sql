@@ -15,7 +15,7 @@ granted as (
         customer_id,
         billing_entity,
         currency,
-        sum(case when invoice_total < 0 then -invoice_total else 0 end) as granted_total,
+        sum(greatest(credits_total - invoice_total, 0)) as granted_total,
         sum(balance_applied_total) as used_total
     from invoices
     group by
@@ -49,7 +49,7 @@ faulty_invoices as (
     select invoice_id as faulty
     from invoices
     where
-        amount_due_total + balance_applied_total <> greatest(invoice_total, 0)
+        amount_due_total + balance_applied_total <> greatest(invoice_total - credits_total, 0)
         or amount_due_total < 0
         or (document_kind = 'refund' and amount_due_total <> 0)
 

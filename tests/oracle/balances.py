@@ -17,8 +17,9 @@ def owner_of(invoice: Invoice) -> Owner:
 def settle(
     invoices: list[Invoice], refunds: list[tuple[Action, Invoice]]
 ) -> tuple[dict[Owner, Fraction], set[str]]:
-    """Document by document in the order of their numbers, drafts last: each below zero adds to the
-    balance, each above takes what there is. A refund of more than there is is not made.
+    """Document by document in the order of their numbers, drafts last, each net of what credits
+    paid: below zero it adds to the balance, above it takes what there is. A refund of more than
+    there is is not made.
 
     Adds the refunds to `invoices`. Returns the balances after the final documents, and the ids of
     the refunds that were not made.
@@ -32,7 +33,7 @@ def settle(
     for document in waiting:
         owner = owner_of(document)
         balance = balances.get(owner, Fraction(0))
-        total = Fraction(document.total)
+        total = document.net
         if document.invoice_id in asked:
             if total > balance:
                 refused.add(asked[document.invoice_id].action_id)

@@ -9,6 +9,7 @@ from .allowances import cover
 from .balances import Owner, settle
 from .catalog import Action, Catalog, Rows, Subscription, read_catalog
 from .corrections import Outcomes, correct_customer
+from .credits import Credits, draw_credits
 from .invoices import Invoice, Line, invoice_subscription, number_invoices
 from .knowledge import LateRow, knowledge_stops, late_rows
 from .metering import Usage, meter
@@ -54,6 +55,8 @@ class Bill:
     refused: dict[str, str]
     #: By customer, billing entity and currency.
     balances: dict[Owner, Fraction]
+    #: What prepaid grants pay.
+    credits: Credits
 
 
 @dataclass
@@ -274,6 +277,7 @@ def bill(catalog_rows: Rows, raw_rows: list[dict], as_of_day: date) -> Bill:
         out_of_range |= set().union(*account.out_of_range.values())
         for documents in account.documents.values():
             invoices += documents
+    credits = draw_credits(catalog, catalog_rows, by_customer, invoices, as_of_at)
     balances, unpaid = settle(invoices, outcomes.refunds)
     number_invoices(invoices)
     unbilled = []
@@ -299,4 +303,5 @@ def bill(catalog_rows: Rows, raw_rows: list[dict], as_of_day: date) -> Bill:
         lines=[line for invoice in invoices for line in invoice.lines],
         refused=outcomes.refused | dict.fromkeys(unpaid, "over_balance"),
         balances=balances,
+        credits=credits,
     )

@@ -10,6 +10,7 @@ from .amounts import fixed
 from .catalog import Action, Catalog, Subscription
 from .changes import life_of
 from .clock import add_cycles
+from .fee_credits import FeeCredits, Key
 from .invoices import TOTAL_DIGITS, Invoice, Line
 from .knowledge import LateRow
 from .metering import Usage
@@ -22,7 +23,6 @@ BUCKET = timedelta(minutes=15)
 EPOCH = datetime(1970, 1, 1)
 FEES = ("recurring", "one_time")
 MEASURES = ("quantity", "rated_quantity", "event_count", "amount", "discount_total", "line_total")
-Key = tuple[int, str]
 #: All invoices of some subscriptions, as if closed periods were known at an instant.
 Restate = Callable[[datetime], dict[str, list[Invoice]]]
 
@@ -202,13 +202,14 @@ def late_fee_facts(
 
 def corrected_so_far(
     name: str, periods: list[Period], documents: list[Invoice]
-) -> tuple[dict[Key, dict[str, Fraction | None]], dict[Key, Line]]:
+) -> tuple[dict[Key, dict[str, Fraction | None]], dict[Key, Line], FeeCredits]:
     """What has been posted of each line in earlier closes, corrections included."""
     numbers = {f"{name}@{one.to_date.isoformat()}": one.number for one in periods}
     numbers |= {f"{name}@{one.from_date.isoformat()}": 0 for one in periods[:1]}
     numbers |= {one.invoice_id: one.cycle for one in documents if one.cycle is not None}
     posted: dict[Key, dict[str, Fraction | None]] = {}
     described: dict[Key, Line] = {}
+    fees = FeeCredits()
     for document in sorted(documents, key=lambda one: one.cutoff):
         for line in document.lines:
             if line.kind in MARKED:
@@ -220,7 +221,9 @@ def corrected_so_far(
                 if value is not None:
                     sums[measure] = (sums[measure] or Fraction(0)) + value
             described[key] = line
-    return posted, described
+            if document.action != "void":
+                fees.note(key, line, sums["line_total"] or Fraction(0))
+    return posted, described, fees
 
 
 def difference(line: Line, now: dict, before: dict) -> dict:
@@ -283,7 +286,7 @@ def correct_customer(
         name = subscription.subscription_id
         depending = dependents(catalog, subscription)
         closed_before = [one for one in invoices[name] if one.cutoff <= since]
-        posted, described = corrected_so_far(name, periods[name], closed_before)
+        posted, described, fees = corrected_so_far(name, periods[name], closed_before)
         taken: set[tuple[int, datetime]] = set()
         desk = outcomes.desks.setdefault(name, Desk(name))
         own_closes = closes[name]
@@ -293,7 +296,7 @@ def correct_customer(
             coming = {one.cutoff_at for one in periods[name] if one.cutoff_at >= first_close}
             own_closes = own_closes | coming
         waiting = [one for one in outcomes.actions.get(name, []) if close_of_action(one[1]) > since]
-        states = (invoices[name], stated, restate, posted, described)
+        states = (invoices[name], stated, restate, posted, described, fees)
         for close in sorted(own_closes):
             own = {fact for fact in facts[name] if fact[1] <= close} - taken
             taken |= own
@@ -320,14 +323,14 @@ def correct_customer(
                 if key not in posted:
                     posted[key] = measures_of(line)
                     described[key] = line
+                    fees.note(key, line, posted[key]["line_total"])
             found = lines_of(stated[close][name], late)
             added = []
             for key in sorted(found.keys() | {one for one in posted if one[0] in late}):
-                line = found.get(key) or described[key]
-                # What was given back stays: a credit is made new, or taken back whole.
-                if line.kind == "credit" and key in found and key in posted:
-                    continue
-                now = measures_of(found[key]) if key in found else {}
+                # Bills come before their credits: a credit is on a later invoice.
+                line = fees.standing(key, found[key]) if key in found else described[key]
+                now = measures_of(line) if key in found else {}
+                fees.note(key, line, now.get("line_total") or Fraction(0))
                 now = kept(now, desk, invoices[name], key)
                 before = posted.get(key, {})
                 if (now.get("line_total") or 0) == (before.get("line_total") or 0):
@@ -349,6 +352,7 @@ def act(
     restate: Restate,
     posted: dict[Key, dict[str, Fraction | None]],
     described: dict[Key, Line],
+    fees: FeeCredits,
     outcomes: Outcomes,
     as_of_at: datetime,
 ) -> set[tuple[datetime, str, int]]:
@@ -360,7 +364,7 @@ def act(
         if action.action == "reissue" and close not in stated:
             stated[close] = restate(close)
         restated |= perform(
-            desk, action, order, invoices, stated, posted, described, outcomes, as_of_at
+            desk, action, order, invoices, stated, posted, described, fees, outcomes, as_of_at
         )
     return restated
 
@@ -395,6 +399,7 @@ def perform(
     stated: dict[datetime, dict[str, list[Invoice]]],
     posted: dict[Key, dict[str, Fraction | None]],
     described: dict[Key, Line],
+    fees: FeeCredits,
     outcomes: Outcomes,
     as_of_at: datetime,
 ) -> set[tuple[datetime, str, int]]:
@@ -409,6 +414,7 @@ def perform(
         if key not in posted:
             posted[key] = measures_of(line)
             described[key] = line
+            fees.note(key, line, posted[key]["line_total"])
     if action.action in ("void", "reissue"):
         now, restated = own, set()
         if action.action == "reissue":
@@ -416,7 +422,10 @@ def perform(
             close = close_of_action(action)
             # The opening invoice is not rated again.
             if number:
-                now = lines_of(stated[close][name], {number})
+                found = lines_of(stated[close][name], {number})
+                now = {key: fees.standing(key, line) for key, line in sorted(found.items())}
+                for key, line in now.items():
+                    fees.note(key, line, Fraction(line.line_total))
                 restated = {(close, name, number)}
         else:
             desk.voided.add(target.invoice.invoice_id)

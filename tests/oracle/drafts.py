@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 
+from .catalog import Charge
 from .fees import FeeCredit, FeeLine
 from .parts import Part
 from .periods import Period
@@ -38,8 +39,12 @@ class Draft:
     amount: Fraction
     gross: Fraction
     steps: tuple[Step, ...]
+    #: None of what commitments add.
+    charge: Charge | None = None
     discounted: Fraction = Fraction(0)
     capped: Fraction = Fraction(0)
+    #: Of a credit: invoice, charge and begin of the fee that it gives back.
+    billed: tuple[int, str, datetime] | None = None
 
     @property
     def left(self) -> Fraction:
@@ -65,6 +70,7 @@ def fee_draft(fee: FeeLine) -> Draft:
         amount=fee.amount,
         gross=fee.total,
         steps=(("fee", fee.amount),),
+        charge=fee.charge,
     )
 
 
@@ -88,6 +94,8 @@ def credit_draft(credit: FeeCredit, total: Fraction) -> Draft:
         amount=total,
         gross=total,
         steps=(("credit", total),),
+        charge=charge,
+        billed=(credit.billed.invoice_index, charge.charge_id, credit.billed.begin),
     )
 
 
@@ -116,6 +124,7 @@ def usage_draft(line: RatedLine) -> Draft:
         amount=line.amount,
         gross=line.total,
         steps=line.steps,
+        charge=part.charge,
     )
 
 
@@ -138,6 +147,7 @@ def minimum_draft(part: Part, top_up: Fraction) -> Draft:
         amount=top_up,
         gross=top_up,
         steps=(("minimum", top_up),),
+        charge=part.charge,
     )
 
 

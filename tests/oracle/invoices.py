@@ -6,7 +6,7 @@ from datetime import date, datetime
 from fractions import Fraction
 
 from .amounts import exponent, fixed, half_away
-from .catalog import Catalog, Subscription
+from .catalog import Catalog, Charge, Subscription
 from .commitments import commitment_drafts
 from .discounts import Discounter
 from .drafts import Draft, credit_draft, fee_draft, minimum_draft, usage_draft
@@ -44,10 +44,14 @@ class Line:
     line_total: str
     steps: tuple[Step, ...]
     from_date: date
+    plan_id: str
+    charge: Charge | None
     #: The place among fees, or credits, of its charge that begin on the same date.
     date_rank: int = 1
     #: The invoice whose period a correction belongs to; blank for other lines.
     adjusts: str = ""
+    #: Of a credit: invoice, charge and begin of the fee that it gives back.
+    billed: tuple[int, str, datetime] | None = None
 
 
 @dataclass
@@ -71,7 +75,9 @@ class Invoice:
     #: What somebody did that it posts; blank for other documents.
     action: str = ""
     action_order: int = 0
-    #: What customer balance pays of it.
+    #: What prepaid credits pay of it, less what was given back.
+    credits_total: str = "0.0000"
+    #: What customer balance pays of the rest.
     balance_applied: str = "0.0000"
 
     @property
@@ -81,6 +87,15 @@ class Invoice:
         if self.total.startswith("-"):
             return "credit_note"
         return "adjustment" if self.cycle is None else "invoice"
+
+    @property
+    def net(self) -> Fraction:
+        """What is left for customer balance, or becomes it."""
+        return Fraction(self.total) - Fraction(self.credits_total)
+
+    @property
+    def due(self) -> Fraction:
+        return max(self.net, Fraction(0)) - Fraction(self.balance_applied)
 
 
 def quantity_text(quantity: Fraction | None) -> str | None:
@@ -113,7 +128,10 @@ def number_lines(invoice_id: str, drafts: list[Draft]) -> list[Line]:
                 line_total=fixed(draft.left, TOTAL_DIGITS),
                 steps=draft.steps,
                 from_date=draft.from_date,
+                plan_id=draft.plan_id,
+                charge=draft.charge,
                 date_rank=ranks[begun],
+                billed=draft.billed,
             )
         )
     return lines

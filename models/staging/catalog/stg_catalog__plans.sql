@@ -27,5 +27,6 @@ select
     cast(coalesce(grace_days, '1') as integer) as grace_days,
     cast(coalesce(trial_days, '0') as integer) as trial_days,
     cast(correction_days as integer) as correction_days,
+    coalesce(requires_prepaid, 'false') = 'true' as requires_prepaid,
     {{ recorded_at('recorded_at') }} as recorded_at
 from plans

@@ -1,0 +1,623 @@
+{#
+    What is asked of credits, or given back, at each moment of the run (int_credits__steps): changes
+    of a line's target per day of usage. A moment is a posting day and a number: 0 what the day's
+    load moved, 1 what closes at the midnight that ends the day, then the documents of actions.
+
+    The target of a closed line is the vector of its last rating (steps per day of usage), its running
+    sum capped at the net of all that was posted for the line, the rest of the net on the line's own
+    day: the first of a fee in advance, else the last of its period. So what discounts took off goes
+    from the latest days, and a minimum or a fee stands on one day.
+
+    Worked example: steps 6.00, 5.00, 4.00; the line nets 12.00 after a discount: 6.00, 5.00, 1.00.
+    It nets 17.00 with its minimum on a line of its own: 6.00, 5.00, 4.00, and that line's 2.00 last.
+#}
+{% macro credited_steps() -%}
+    {%- if not has_grants() -%}
+    {{ no_rows(credited_step_columns()) }}
+    {%- else -%}
+    with
+
+    granted as (
+
+        select
+            customer_id,
+            currency,
+            min(recorded_date) as granted_from_date
+        from {{ ref("int_credits__grants") }}
+        group by
+            customer_id,
+            currency
+
+    ),
+
+    netted as (
+
+        select * from {{ ref("int_credits__moments") }}
+
+    ),
+
+    ratings as (
+
+        select * from {{ ref("int_credits__ratings") }}
+
+    ),
+
+    periods as (
+
+        select * from {{ ref("int_credits__periods") }}
+
+    ),
+
+    daily_targets as (
+
+        select
+            daily_targets.*,
+            periods.customer_id,
+            periods.currency,
+            periods.own_period_number,
+            periods.is_first_rating,
+            periods.is_kept,
+            daily_targets.rated_line_id as own_rated_line_id
+        from {{ ref("int_credits__daily_targets") }} as daily_targets
+        inner join periods
+            on
+                daily_targets.subscription_id = periods.subscription_id
+                and daily_targets.period_number = periods.period_number
+
+    ),
+
+    invoice_periods as (
+
+        select * from {{ ref("int_invoicing__invoice_periods") }}
+
+    ),
+
+    rated_lines as (
+
+        select * from {{ ref("rated_lines") }}
+
+    ),
+
+    plans as (
+
+        select * from {{ ref("stg_catalog__plans") }}
+
+    ),
+
+    charges as (
+
+        select * from {{ ref("stg_catalog__charges") }}
+
+    ),
+
+    rating_moments as (
+
+        select
+            own_rated_line_id,
+            posted_date,
+            moment_number,
+            is_kept
+        from ratings
+        group by
+            own_rated_line_id,
+            posted_date,
+            moment_number,
+            is_kept
+
+    ),
+
+    -- The rating that a moment goes by, and that of the moment before. Of a close that knew no grant
+    -- nothing was kept, whenever it is built: then the net is compared by the new rating.
+    pairs as (
+
+        select
+            netted.own_rated_line_id,
+            netted.posted_date,
+            netted.moment_number,
+            rating_moments.posted_date as rated_date,
+            rating_moments.moment_number as rated_number,
+            netted.posted_date = rating_moments.posted_date
+            and netted.moment_number = rating_moments.moment_number as is_own,
+            row_number() over (
+                partition by
+                    netted.own_rated_line_id,
+                    netted.posted_date,
+                    netted.moment_number
+                order by rating_moments.posted_date desc, rating_moments.moment_number desc
+            ) as recency
+        from netted
+        inner join rating_moments
+            on
+                netted.own_rated_line_id = rating_moments.own_rated_line_id
+                and (
+                    netted.posted_date > rating_moments.posted_date
+                    or (
+                        netted.posted_date = rating_moments.posted_date
+                        and netted.moment_number >= rating_moments.moment_number
+                    )
+                )
+        where
+            rating_moments.is_kept
+            or (
+                netted.posted_date = rating_moments.posted_date
+                and netted.moment_number = rating_moments.moment_number
+            )
+
+    ),
+
+    chosen_ratings as (
+
+        select
+            own_rated_line_id,
+            posted_date,
+            moment_number,
+            max(case when recency = 1 then rated_date end) as now_date,
+            max(case when recency = 1 then rated_number end) as now_number,
+            coalesce(
+                max(case when recency = 1 and not is_own then rated_date end),
+                max(case when recency = 2 then rated_date end),
+                max(case when recency = 1 then rated_date end)
+            ) as before_date,
+            coalesce(
+                max(case when recency = 1 and not is_own then rated_number end),
+                max(case when recency = 2 then rated_number end),
+                max(case when recency = 1 then rated_number end)
+            ) as before_number
+        from pairs
+        where recency <= 2
+        group by
+            own_rated_line_id,
+            posted_date,
+            moment_number
+
+    ),
+
+    -- What lines say of themselves. One that is posted for the first time by a correction has the
+    -- id of that rating.
+    described as (
+
+        select
+            netted.own_rated_line_id,
+            rated_lines.subscription_id,
+            rated_lines.plan_id,
+            rated_lines.charge_id,
+            rated_lines.line_kind,
+            rated_lines.charge_position,
+            rated_lines.part_number,
+            rated_lines.price_position,
+            rated_lines.dimension_values,
+            rated_lines.period_from,
+            rated_lines.period_to,
+            row_number() over (
+                partition by netted.own_rated_line_id
+                order by
+                    case
+                        when rated_lines.rated_line_id = netted.own_rated_line_id then 1
+                        else 2
+                    end,
+                    {{ binary_order('rated_lines.rated_line_id') }}
+            ) as preference
+        from netted
+        inner join rated_lines
+            on rated_lines.rated_line_id in (netted.own_rated_line_id, netted.rated_line_id)
+
+    ),
+
+    own_days as (
+
+        select
+            described.own_rated_line_id,
+            case
+                when charges.timing = 'advance'
+                    then {{ local_date('described.period_from', 'zone_segments.offset_seconds') }}
+                else {{ local_date(
+                    "(described.period_to - interval '1 microsecond')",
+                    'zone_segments.offset_seconds'
+                ) }}
+            end as own_date
+        from described
+        inner join {{ ref("int_subscriptions__periods") }} as subscription_periods
+            on
+                described.subscription_id = subscription_periods.subscription_id
+                and greatest(
+                    {{ number_of_rated_line(
+                        'described.subscription_id', 'described.own_rated_line_id'
+                    ) }},
+                    1
+                ) = subscription_periods.period_number
+        left join charges
+            on
+                described.plan_id = charges.plan_id
+                and described.charge_id = charges.charge_id
+                and described.line_kind = 'recurring'
+        inner join {{ ref("int_subscriptions__zone_segments") }} as zone_segments
+            on
+                subscription_periods.time_zone = zone_segments.time_zone
+                and zone_segments.utc_from <= case
+                    when charges.timing = 'advance' then described.period_from
+                    else described.period_to - interval '1 microsecond'
+                end
+                and zone_segments.utc_to > case
+                    when charges.timing = 'advance' then described.period_from
+                    else described.period_to - interval '1 microsecond'
+                end
+        where described.preference = 1
+
+    ),
+
+    vector_rows as (
+
+        select
+            chosen_ratings.own_rated_line_id,
+            chosen_ratings.posted_date,
+            chosen_ratings.moment_number,
+            ratings.usage_date,
+            ratings.step_total as step_now,
+            0 as step_before
+        from chosen_ratings
+        inner join ratings
+            on
+                chosen_ratings.own_rated_line_id = ratings.own_rated_line_id
+                and chosen_ratings.now_date = ratings.posted_date
+                and chosen_ratings.now_number = ratings.moment_number
+
+        union all
+
+        select
+            chosen_ratings.own_rated_line_id,
+            chosen_ratings.posted_date,
+            chosen_ratings.moment_number,
+            ratings.usage_date,
+            0 as step_now,
+            ratings.step_total as step_before
+        from chosen_ratings
+        inner join ratings
+            on
+                chosen_ratings.own_rated_line_id = ratings.own_rated_line_id
+                and chosen_ratings.before_date = ratings.posted_date
+                and chosen_ratings.before_number = ratings.moment_number
+
+        union all
+
+        select
+            netted.own_rated_line_id,
+            netted.posted_date,
+            netted.moment_number,
+            own_days.own_date as usage_date,
+            0 as step_now,
+            0 as step_before
+        from netted
+        inner join own_days
+            on netted.own_rated_line_id = own_days.own_rated_line_id
+
+    ),
+
+    vectors as (
+
+        select
+            own_rated_line_id,
+            posted_date,
+            moment_number,
+            usage_date,
+            cast(sum(step_now) as {{ type_total() }}) as step_now,
+            cast(sum(step_before) as {{ type_total() }}) as step_before
+        from vector_rows
+        group by
+            own_rated_line_id,
+            posted_date,
+            moment_number,
+            usage_date
+
+    ),
+
+    summed as (
+
+        select
+            vectors.*,
+            netted.customer_id,
+            netted.currency,
+            netted.subscription_id,
+            netted.invoice_id,
+            netted.is_own_close,
+            greatest(netted.net_total, 0) as net_now,
+            greatest(netted.net_before, 0) as net_before,
+            own_days.own_date,
+            sum(vectors.step_now) over days_so_far as through_now,
+            sum(vectors.step_before) over days_so_far as through_before,
+            sum(vectors.step_now) over whole_line as whole_now,
+            sum(vectors.step_before) over whole_line as whole_before
+        from vectors
+        inner join netted
+            on
+                vectors.own_rated_line_id = netted.own_rated_line_id
+                and vectors.posted_date = netted.posted_date
+                and vectors.moment_number = netted.moment_number
+        inner join own_days
+            on vectors.own_rated_line_id = own_days.own_rated_line_id
+        window
+            days_so_far as (
+                partition by
+                    vectors.own_rated_line_id, vectors.posted_date, vectors.moment_number
+                order by vectors.usage_date
+                rows between unbounded preceding and current row
+            ),
+            whole_line as (
+                partition by
+                    vectors.own_rated_line_id, vectors.posted_date, vectors.moment_number
+            )
+
+    ),
+
+    -- Until it closed, a line asked for the steps that were known.
+    closing_targets as (
+
+        select
+            summed.*,
+            {{ capped_step('summed', 'now') }} as target_total,
+            case
+                when summed.is_own_close then summed.step_now
+                else {{ capped_step('summed', 'before') }}
+            end as target_before
+        from summed
+
+    ),
+
+    asked_before as (
+
+        select
+            rated_line_id as own_rated_line_id,
+            usage_date,
+            cast(sum(asked_total) as {{ type_total() }}) as target_total
+        from {{ source("ledger", "credit_steps") }}
+        where
+            subscription_id in (select subscription_id from periods)
+            and posted_date < {{ first_posting_date() }}
+        group by
+            rated_line_id,
+            usage_date
+
+    ),
+
+    -- A line that is no longer rated, because the catalogue changed, asks for nothing.
+    vanished as (
+
+        select
+            periods.customer_id,
+            periods.currency,
+            periods.subscription_id,
+            periods.own_period_number,
+            kept_steps.rated_line_id as own_rated_line_id,
+            kept_steps.usage_date
+        from {{ source("ledger", "credit_steps") }} as kept_steps
+        inner join periods
+            on
+                kept_steps.subscription_id = periods.subscription_id
+                and {{ number_of_rated_line(
+                    'kept_steps.subscription_id', 'kept_steps.rated_line_id'
+                ) }} = periods.period_number
+        left join daily_targets
+            on
+                kept_steps.rated_line_id = daily_targets.own_rated_line_id
+                and kept_steps.usage_date = daily_targets.usage_date
+                and daily_targets.is_first_rating
+                and daily_targets.known_date = {{ first_posting_date() }}
+        where
+            {{ has_new_inputs() | lower }}
+            and daily_targets.own_rated_line_id is null
+            and kept_steps.posted_date < {{ first_posting_date() }}
+        group by
+            periods.customer_id,
+            periods.currency,
+            periods.subscription_id,
+            periods.own_period_number,
+            kept_steps.rated_line_id,
+            kept_steps.usage_date
+
+    ),
+
+    open_states as (
+
+        select
+            customer_id,
+            currency,
+            subscription_id,
+            own_period_number,
+            own_rated_line_id,
+            known_date,
+            usage_date,
+            target_total,
+            plan_id,
+            charge_id,
+            charge_position,
+            part_number,
+            price_position,
+            dimension_values
+        from daily_targets
+        where
+            is_first_rating
+            and (known_date >= {{ first_posting_date() }} or not is_kept)
+
+        union all
+
+        select
+            customer_id,
+            currency,
+            subscription_id,
+            own_period_number,
+            own_rated_line_id,
+            {{ first_posting_date() }} as known_date,
+            usage_date,
+            0 as target_total,
+            cast(null as {{ type_text() }}) as plan_id,
+            cast(null as {{ type_text() }}) as charge_id,
+            cast(null as integer) as charge_position,
+            cast(null as integer) as part_number,
+            cast(null as integer) as price_position,
+            cast(null as {{ type_text() }}) as dimension_values
+        from vanished
+
+    ),
+
+    open_targets as (
+
+        select
+            open_states.*,
+            coalesce(
+                lag(open_states.target_total) over (
+                    partition by open_states.own_rated_line_id, open_states.usage_date
+                    order by open_states.known_date
+                ),
+                asked_before.target_total,
+                0
+            ) as target_before
+        from open_states
+        left join asked_before
+            on
+                open_states.own_rated_line_id = asked_before.own_rated_line_id
+                and open_states.usage_date = asked_before.usage_date
+
+    ),
+
+    steps as (
+
+        select
+            open_targets.customer_id,
+            open_targets.currency,
+            open_targets.subscription_id,
+            open_targets.own_rated_line_id,
+            open_targets.known_date as posted_date,
+            0 as moment_number,
+            open_targets.usage_date,
+            open_targets.target_total,
+            open_targets.target_before,
+            invoice_periods.invoice_id,
+            'usage' as line_kind,
+            open_targets.plan_id,
+            open_targets.charge_id,
+            open_targets.charge_position,
+            open_targets.part_number,
+            open_targets.price_position,
+            open_targets.dimension_values
+        from open_targets
+        inner join invoice_periods
+            on
+                open_targets.subscription_id = invoice_periods.subscription_id
+                and open_targets.own_period_number
+                = invoice_periods.invoice_number_in_subscription
+        where open_targets.known_date >= {{ first_posting_date() }}
+
+        union all
+
+        select
+            closing_targets.customer_id,
+            closing_targets.currency,
+            closing_targets.subscription_id,
+            closing_targets.own_rated_line_id,
+            closing_targets.posted_date,
+            closing_targets.moment_number,
+            closing_targets.usage_date,
+            closing_targets.target_total,
+            closing_targets.target_before,
+            closing_targets.invoice_id,
+            described.line_kind,
+            described.plan_id,
+            described.charge_id,
+            described.charge_position,
+            described.part_number,
+            described.price_position,
+            described.dimension_values
+        from closing_targets
+        inner join described
+            on
+                closing_targets.own_rated_line_id = described.own_rated_line_id
+                and described.preference = 1
+
+    )
+
+    select
+        steps.customer_id,
+        steps.currency,
+        steps.posted_date,
+        cast(steps.moment_number as {{ type_count() }}) as moment_number,
+        steps.own_rated_line_id as rated_line_id,
+        steps.usage_date,
+        cast(steps.target_total as {{ type_total() }}) as target_total,
+        cast(steps.target_total - steps.target_before as {{ type_total() }}) as asked_total,
+        steps.invoice_id,
+        steps.subscription_id,
+        plans.product_id,
+        charges.meter,
+        steps.line_kind in ('true_up', 'overage') as is_true_up,
+        steps.posted_date >= granted.granted_from_date as is_kept,
+        row_number() over (
+            partition by
+                steps.customer_id, steps.currency, steps.posted_date, steps.moment_number
+            order by
+                steps.usage_date,
+                case
+                    when steps.line_kind in ('true_up', 'overage') then 3
+                    when steps.line_kind in ('usage', 'minimum') then 2
+                    else 1
+                end,
+                {{ binary_order('steps.subscription_id') }},
+                steps.charge_position,
+                {{ binary_order('steps.charge_id') }},
+                steps.part_number,
+                case when steps.line_kind = 'minimum' then 2 else 1 end,
+                steps.price_position,
+                {{ binary_order('steps.dimension_values') }},
+                {{ binary_order('steps.own_rated_line_id') }}
+        ) as step_order
+    from steps
+    inner join granted
+        on
+            steps.customer_id = granted.customer_id
+            and steps.currency = granted.currency
+    left join plans
+        on steps.plan_id = plans.plan_id
+    left join charges
+        on
+            steps.plan_id = charges.plan_id
+            and steps.charge_id = charges.charge_id
+            and steps.line_kind in ('usage', 'minimum')
+    where steps.target_total <> steps.target_before
+    {%- endif %}
+{%- endmacro %}
+
+{#
+    A day of a vector (columns step_<x>, through_<x>, whole_<x> of `relation`) with the running sum
+    capped at net_<x>; what the net has above the whole stands on own_date.
+#}
+{% macro capped_step(relation, state) -%}
+    {%- set net = relation ~ ".net_" ~ state -%}
+    {%- set through = relation ~ ".through_" ~ state -%}
+    (
+        least({{ through }}, {{ net }})
+        - least({{ through }} - {{ relation }}.step_{{ state }}, {{ net }})
+        + case
+            when {{ relation }}.usage_date = {{ relation }}.own_date
+                then greatest({{ net }} - {{ relation }}.whole_{{ state }}, 0)
+            else 0
+        end
+    )
+{%- endmacro %}
+
+{% macro credited_step_columns() -%}
+    {{ return([
+        ("customer_id", type_text()),
+        ("currency", type_text()),
+        ("posted_date", "date"),
+        ("moment_number", type_count()),
+        ("rated_line_id", type_text()),
+        ("usage_date", "date"),
+        ("target_total", type_total()),
+        ("asked_total", type_total()),
+        ("invoice_id", type_text()),
+        ("subscription_id", type_text()),
+        ("product_id", type_text()),
+        ("meter", type_text()),
+        ("is_true_up", "boolean"),
+        ("is_kept", "boolean"),
+        ("step_order", type_count()),
+    ]) }}
+{%- endmacro %}

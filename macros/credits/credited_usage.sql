@@ -1,0 +1,383 @@
+{#
+    What each load day added to the usage of price rows that draw on credits day by day
+    (int_credits__usage): by the local day on which it happened. Of a closed period that is rated
+    again all of it counts from its close; what was known before the run's first posting day counts
+    from the day before that, or, where the catalogue changed, as if it came in on that day: what it
+    comes to is compared with what was asked.
+
+    Columns: those of `keys`, known_date, usage_date, event_count, quantity, usage_amount: differences.
+#}
+{% macro credited_usage() -%}
+    {%- set keys = [
+        "subscription_id", "period_number", "charge_id", "part_number", "price_row_id",
+    ] -%}
+    {%- if not has_grants() -%}
+    {{ no_rows([
+        ("subscription_id", type_text()),
+        ("period_number", type_count()),
+        ("charge_id", type_text()),
+        ("part_number", "integer"),
+        ("price_row_id", type_text()),
+        ("known_date", "date"),
+        ("usage_date", "date"),
+        ("event_count", type_count()),
+        ("quantity", type_integral()),
+        ("usage_amount", type_integral()),
+    ]) }}
+    {%- else -%}
+    {%- set profiles = accruing_profiles(meter_profiles()) -%}
+    {%- set counted = profile_literals(profiles | selectattr("aggregation_name", "equalto", "count") | list) -%}
+    {%- set unique = profile_literals(profiles_where(profiles, "keeps", "values")) -%}
+    with
+
+    rollups as (
+
+        select * from {{ ref("int_metering__rollups") }}
+        where outcome = 'metered'
+
+    ),
+
+    edge_usage as (
+
+        select * from {{ ref("int_rating__edge_usage") }}
+
+    ),
+
+    allowance_charges as (
+
+        select * from {{ ref("int_rating__allowance_charges") }}
+
+    ),
+
+    periods as (
+
+        select * from {{ ref("int_credits__periods") }}
+
+    ),
+
+    {{ usage_stretches(profiles) }},
+
+    -- A charge that shares or carries over its allowance draws when the period closes; so does a
+    -- volume price, which may fall as usage grows.
+    accruing_rows as (
+
+        select
+            price_rows.subscription_id,
+            price_rows.period_number,
+            price_rows.charge_id,
+            price_rows.part_number,
+            price_rows.price_row_id,
+            price_rows.meter_profile,
+            periods.is_first_rating,
+            {{ first_posting_date() }}
+            - case when periods.is_kept and {{ has_new_inputs() | lower }} then 0 else 1 end
+                as base_date,
+            cast(periods.cutoff_at as date) as cutoff_date
+        from {{ ref("int_rating__price_rows") }} as price_rows
+        inner join periods
+            on
+                price_rows.subscription_id = periods.subscription_id
+                and price_rows.period_number = periods.period_number
+        left join allowance_charges
+            on
+                price_rows.plan_id = allowance_charges.plan_id
+                and price_rows.charge_id = allowance_charges.charge_id
+        where
+            price_rows.pricing_model <> 'volume'
+            and allowance_charges.allowance_id is null
+
+    ),
+
+    matched_rows as (
+
+        select
+            matched_rows.slice_id,
+            matched_rows.dimensions,
+            accruing_rows.*
+        from {{ ref("int_rating__matched_rows") }} as matched_rows
+        inner join accruing_rows
+            on
+                matched_rows.subscription_id = accruing_rows.subscription_id
+                and matched_rows.period_number = accruing_rows.period_number
+                and matched_rows.charge_id = accruing_rows.charge_id
+                and matched_rows.part_number = accruing_rows.part_number
+                and matched_rows.price_row_id = accruing_rows.price_row_id
+
+    ),
+
+    edges as (
+
+        select
+            stretches.slice_id,
+            stretches.meter_profile,
+            stretches.cutoff_date,
+            edge_usage.*,
+            greatest(
+                {{ local_date("edge_usage.occurred_at", "stretches.offset_seconds") }},
+                stretches.period_from_date
+            ) as usage_date
+        from edge_usage
+        inner join stretches
+            on
+                edge_usage.customer_id = stretches.customer_id
+                and edge_usage.meter_profile = stretches.meter_profile
+                and edge_usage.subscription_ref = stretches.subscription_ref
+                and edge_usage.item_ref = stretches.item_ref
+                and edge_usage.occurred_at >= greatest(stretches.route_from, stretches.utc_from)
+                and edge_usage.occurred_at < least(stretches.route_to, stretches.utc_to)
+                and edge_usage.load_day < stretches.cutoff_date
+                and (
+                    edge_usage.occurred_at < stretches.full_from
+                    or edge_usage.occurred_at >= stretches.full_to
+                )
+
+    ),
+
+    placed as (
+
+        select
+            routes.slice_id,
+            rollups.dimensions,
+            rollups.load_day,
+            greatest(
+                {{ local_date("rollups.bucket_from", "routes.offset_seconds") }},
+                routes.period_from_date
+            ) as usage_date,
+            rollups.value_key,
+            rollups.event_count,
+            rollups.value_sum,
+            rollups.amount_sum
+        from rollups
+        inner join routes
+            on
+                rollups.customer_id = routes.customer_id
+                and rollups.meter_profile = routes.meter_profile
+                and rollups.subscription_id = routes.subscription_ref
+                and rollups.subscription_item_id = routes.item_ref
+                and routes.bucket_month = {{ month_number("rollups.bucket_from") }}
+                and rollups.bucket_from >= routes.stretch_from
+                and rollups.bucket_from < routes.stretch_to
+                and rollups.load_day < routes.cutoff_date
+
+        union all
+
+        select
+            slice_id,
+            dimensions,
+            load_day,
+            usage_date,
+            value_key,
+            1 as event_count,
+            number_value as value_sum,
+            amount_value as amount_sum
+        from edges
+
+        union all
+
+        select
+            slice_id,
+            dimensions,
+            void_day as load_day,
+            usage_date,
+            value_key,
+            -1 as event_count,
+            -number_value as value_sum,
+            -amount_value as amount_sum
+        from edges
+        where void_day < cutoff_date
+
+    ),
+
+    -- An event that was voided on the day on which it was loaded was never there.
+    routed as (
+
+        select
+            {%- for key in keys %}
+            matched_rows.{{ key }},
+            {%- endfor %}
+            matched_rows.meter_profile,
+            case
+                when matched_rows.is_first_rating
+                    then greatest(placed.load_day, matched_rows.base_date)
+                else matched_rows.cutoff_date - cast(1 as integer)
+            end as known_date,
+            placed.usage_date,
+            placed.value_key,
+            placed.event_count,
+            placed.value_sum,
+            placed.amount_sum
+        from placed
+        inner join matched_rows
+            on
+                placed.slice_id = matched_rows.slice_id
+                and placed.dimensions = matched_rows.dimensions
+
+    ),
+
+    -- A value counts on the first day that has it, as known then: it moves there where an earlier
+    -- one comes in late, and away where its events are voided.
+    value_days as (
+
+        select
+            {{ keys | join(",\n            ") }},
+            value_key,
+            known_date,
+            usage_date,
+            sum(event_count) as event_count
+        from routed
+        where meter_profile in ({{ unique }})
+        group by
+            {{ keys | join(",\n            ") }},
+            value_key,
+            known_date,
+            usage_date
+
+    ),
+
+    value_moments as (
+
+        select
+            {{ keys | join(",\n            ") }},
+            value_key,
+            known_date
+        from value_days
+        group by
+            {{ keys | join(",\n            ") }},
+            value_key,
+            known_date
+
+    ),
+
+    standing_values as (
+
+        select
+            {%- for key in keys %}
+            value_moments.{{ key }},
+            {%- endfor %}
+            value_moments.value_key,
+            value_moments.known_date,
+            value_days.usage_date,
+            sum(value_days.event_count) as event_count
+        from value_moments
+        inner join value_days
+            on
+                {%- for key in keys %}
+                value_moments.{{ key }} = value_days.{{ key }} and
+                {%- endfor %}
+                value_moments.value_key = value_days.value_key
+                and value_moments.known_date >= value_days.known_date
+        group by
+            {%- for key in keys %}
+            value_moments.{{ key }},
+            {%- endfor %}
+            value_moments.value_key,
+            value_moments.known_date,
+            value_days.usage_date
+
+    ),
+
+    first_values as (
+
+        select
+            {{ keys | join(",\n            ") }},
+            value_key,
+            known_date,
+            min(case when event_count > 0 then usage_date end) as usage_date
+        from standing_values
+        group by
+            {{ keys | join(",\n            ") }},
+            value_key,
+            known_date
+
+    ),
+
+    moved_values as (
+
+        select
+            *,
+            lag(usage_date) over (
+                partition by {{ keys | join(", ") }}, value_key
+                order by known_date
+            ) as date_before
+        from first_values
+
+    ),
+
+    value_changes as (
+
+        select
+            {{ keys | join(",\n            ") }},
+            known_date,
+            usage_date,
+            1 as value_count
+        from moved_values
+        where usage_date is not null and usage_date is distinct from date_before
+
+        union all
+
+        select
+            {{ keys | join(",\n            ") }},
+            known_date,
+            date_before as usage_date,
+            -1 as value_count
+        from moved_values
+        where date_before is not null and usage_date is distinct from date_before
+
+    ),
+
+    changes as (
+
+        select
+            {{ keys | join(",\n            ") }},
+            known_date,
+            usage_date,
+            event_count,
+            case
+                when meter_profile in ({{ counted }}) then cast(event_count as {{ type_integral() }})
+                when meter_profile in ({{ unique }}) then cast(0 as {{ type_integral() }})
+                else cast(coalesce(value_sum, 0) as {{ type_integral() }})
+            end as quantity,
+            cast(coalesce(amount_sum, 0) as {{ type_integral() }}) as usage_amount
+        from routed
+
+        union all
+
+        select
+            {{ keys | join(",\n            ") }},
+            known_date,
+            usage_date,
+            0 as event_count,
+            cast(value_count as {{ type_integral() }}) as quantity,
+            cast(0 as {{ type_integral() }}) as usage_amount
+        from value_changes
+
+    )
+
+    select
+        {{ keys | join(",\n        ") }},
+        known_date,
+        usage_date,
+        cast(sum(event_count) as {{ type_count() }}) as event_count,
+        cast(sum(quantity) as {{ type_integral() }}) as quantity,
+        cast(sum(usage_amount) as {{ type_integral() }}) as usage_amount
+    from changes
+    group by
+        {{ keys | join(",\n        ") }},
+        known_date,
+        usage_date
+    {%- endif %}
+{%- endmacro %}
+
+{#
+    Profiles whose quantity grows with each event (but for voids and negative values): what a day
+    adds can be paid for on that day. Others are known when the period closes.
+#}
+{% macro accruing_profiles(profiles) -%}
+    {%- set found = [] -%}
+    {%- for profile in profiles
+        if profile["aggregation_name"] in ("count", "sum", "count_unique")
+        and not (profile["multiplier"] or "").startswith("-") -%}
+        {%- do found.append(profile) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{%- endmacro %}

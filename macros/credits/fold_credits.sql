@@ -1,0 +1,881 @@
+{#
+    Grants drawn down, given back, moved and ended (int_credits__entries): a fold over the moments of
+    the run, in temporary tables that the model then reads.
+
+    Between two moments at which a customer gets something back or moves credit between grants, all
+    of their demands, of however many days, are one *stretch*: with a fixed order of grants and
+    demands that only take, grant by grant over ordered demands is the same as demand by demand over
+    ordered grants. So the fold makes one round per stretch, of all customers at once (their n-th
+    stretches together), and within it one pass per run of neighbouring grants that may pay for the
+    same demands: a pass is one running sum over demands; which grant of a run paid is where its
+    interval of the running sums meets the demand's (one sort, whatever the number of grants).
+
+    Tables: credit_fold_grants (what is left of each), credit_fold_demands, credit_fold_breaks
+    (moments that begin a stretch, with their falls or move), credit_fold_entries.
+#}
+{% macro fold_credits() -%}
+    {%- if execute and flags.WHICH not in ["parse", "list", "ls", "compile"] and has_grants() -%}
+        {%- do begin_credit_fold() -%}
+        {%- set stretches = run_query(
+            "select stretch_number, sum(demand_count), sum(fall_count), sum(move_count) from ("
+            ~ " select stretch_number, 1 as demand_count, 0 as fall_count, 0 as move_count"
+            ~ " from credit_fold_demands union all"
+            ~ " select stretch_number, 0, case when move_id is null then 1 else 0 end,"
+            ~ " case when move_id is null then 0 else 1 end from credit_fold_breaks"
+            ~ ") as parts group by stretch_number order by stretch_number"
+        ).rows -%}
+        {%- for row in stretches -%}
+            {%- if row[2] > 0 -%} {%- do give_credits_back(row[0]) -%} {%- endif -%}
+            {%- if row[3] > 0 -%} {%- do move_credits(row[0]) -%} {%- endif -%}
+            {%- if row[2] > 0 or row[3] > 0 -%} {%- do settle_grants(row[0], "<>") -%} {%- endif -%}
+            {%- if row[1] > 0 -%} {%- do draw_credits(row[0]) -%} {%- endif -%}
+        {%- endfor -%}
+        {%- do end_credit_fold() -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{# The entries of the fold, or no rows where there was none. #}
+{% macro folded_entries() -%}
+    {%- if execute and flags.WHICH not in ["parse", "list", "ls", "compile"] and has_grants() -%}
+    select * from credit_fold_entries
+    {%- else -%}
+    {{ no_rows(credit_entry_columns()) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro credit_entry_columns() -%}
+    {{ return([
+        ("posted_date", "date"),
+        ("moment_number", type_count()),
+        ("entry_kind", type_text()),
+        ("grant_id", type_text()),
+        ("customer_id", type_text()),
+        ("currency", type_text()),
+        ("amount", type_total()),
+        ("rated_line_id", type_text()),
+        ("usage_date", "date"),
+        ("invoice_id", type_text()),
+        ("action_id", type_text()),
+    ]) }}
+{%- endmacro %}
+
+{# Moments of a day after all documents: transfers between grants, and their ends. #}
+{% macro moment_of_moves() -%} 1000000 {%- endmacro %}
+{% macro moment_of_ends() -%} 1000001 {%- endmacro %}
+
+{% macro begin_credit_fold() -%}
+    {%- for name in ["entries", "breaks", "demands", "grants"] -%}
+        {%- do run_query("drop table if exists credit_fold_" ~ name) -%}
+    {%- endfor -%}
+    {%- do run_query(credit_fold_grants()) -%}
+    {%- do run_query(credit_fold_breaks()) -%}
+    {%- do run_query(credit_fold_demands()) -%}
+    {%- set columns = credit_entry_columns() + [("stretch_number", type_count())] -%}
+    {%- do run_query(
+        "create temporary table credit_fold_entries as " ~ no_rows(columns)
+    ) -%}
+    {%- for name in ["grants", "breaks", "demands"] -%}
+        {%- set statistics = analyze("credit_fold_" ~ name) -%}
+        {%- if statistics -%} {%- do run_query(statistics) -%} {%- endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# What each grant has left when the run begins; one that has not posted yet has all of it. #}
+{% macro credit_fold_grants() %}
+    create temporary table credit_fold_grants as
+    select
+        grants.grant_id,
+        grants.customer_id,
+        grants.currency,
+        grants.kind,
+        grants.scope,
+        grants.scope_id,
+        grants.covers_true_up,
+        grants.usage_from_date,
+        grants.usage_to_date,
+        grants.posted_from_date,
+        grants.posted_to_date,
+        least(grants.expiry_date, grants.void_date) as end_date,
+        case
+            when grants.void_date <= grants.expiry_date then 'void'
+            else 'expiry'
+        end as end_kind,
+        grants.draw_rank,
+        grants.amount,
+        cast(
+            case
+                when grants.posted_from_date >= {{ first_posting_date() }} then grants.amount
+                else 0
+            end + coalesce(balances.balance_total, 0) as {{ type_total() }}
+        ) as left_total
+    from {{ ref("int_credits__grants") }} as grants
+    left join {{ source("ledger", "credit_balances") }} as balances
+        on
+            grants.grant_id = balances.grant_id
+            and balances.balance_date = {{ first_posting_date() }} - cast(1 as integer)
+{% endmacro %}
+
+{#
+    Moments that begin a stretch of a customer: those at which a line asks for less than before, and,
+    one by one, moves between grants (transfers, then what goes on into a grant's next occurrence).
+#}
+{% macro credit_fold_breaks() %}
+    create temporary table credit_fold_breaks as
+    with
+
+    grants as (
+
+        select * from {{ ref("int_credits__grants") }}
+
+    ),
+
+    actions as (
+
+        select * from {{ ref("stg_catalog__credit_actions") }}
+        where
+            action = 'transfer'
+            and recorded_at < {{ as_of_at() }}
+
+    ),
+
+    transfers as (
+
+        select
+            own.customer_id,
+            own.currency,
+            greatest(
+                cast(actions.acts_at as date),
+                cast(actions.recorded_at as date),
+                own.posted_from_date,
+                target.posted_from_date
+            ) as posted_date,
+            actions.acts_at,
+            1 as move_kind,
+            actions.action_id as move_id,
+            own.grant_id as from_grant_id,
+            target.grant_id as to_grant_id,
+            actions.amount,
+            least(own.usage_to_date, own.void_date, target.usage_to_date, target.void_date)
+                as possible_to_date
+        from actions
+        inner join grants as own
+            on actions.grant_id = own.grant_id
+        inner join grants as target
+            on
+                actions.to_grant_id = target.grant_id
+                and own.customer_id = target.customer_id
+                and own.currency = target.currency
+
+    ),
+
+    rollovers as (
+
+        select
+            own.customer_id,
+            own.currency,
+            own.usage_to_date as posted_date,
+            own.expires_at as acts_at,
+            2 as move_kind,
+            own.grant_id as move_id,
+            own.grant_id as from_grant_id,
+            target.grant_id as to_grant_id,
+            own.rollover_cap as amount,
+            least(
+                own.usage_to_date, own.void_date - cast(1 as integer), target.void_date
+            ) as possible_to_date
+        from grants as own
+        inner join grants as target
+            on
+                own.catalog_grant_id = target.catalog_grant_id
+                and own.occurrence_number + 1 = target.occurrence_number
+        where
+            own.rollover_cap > 0
+            and own.usage_to_date >= own.posted_from_date
+
+    ),
+
+    moves as (
+
+        select * from transfers
+
+        union all
+
+        select * from rollovers
+
+    ),
+
+    breaks as (
+
+        select
+            customer_id,
+            currency,
+            posted_date,
+            moment_number,
+            0 as move_kind,
+            cast(null as {{ type_timestamp() }}) as acts_at,
+            cast(null as {{ type_text() }}) as move_id,
+            cast(null as {{ type_text() }}) as from_grant_id,
+            cast(null as {{ type_text() }}) as to_grant_id,
+            cast(null as {{ type_total() }}) as amount
+        from {{ ref("int_credits__steps") }}
+        where asked_total < 0
+        group by
+            customer_id,
+            currency,
+            posted_date,
+            moment_number
+
+        union all
+
+        select
+            customer_id,
+            currency,
+            posted_date,
+            {{ moment_of_moves() }} as moment_number,
+            move_kind,
+            acts_at,
+            move_id,
+            from_grant_id,
+            to_grant_id,
+            amount
+        from moves
+        where
+            posted_date <= possible_to_date
+            and posted_date >= {{ first_posting_date() }}
+            and posted_date < cast({{ as_of_at() }} as date)
+
+    )
+
+    select
+        breaks.*,
+        row_number() over (
+            partition by breaks.customer_id, breaks.currency
+            order by
+                breaks.posted_date,
+                breaks.moment_number,
+                breaks.move_kind,
+                breaks.acts_at,
+                {{ binary_order("breaks.move_id") }}
+        ) as stretch_number
+    from breaks
+{% endmacro %}
+
+{# What lines ask for, each in the stretch that the last break before it began. #}
+{% macro credit_fold_demands() %}
+    create temporary table credit_fold_demands as
+    with
+
+    steps as (
+
+        select * from {{ ref("int_credits__steps") }}
+        where asked_total > 0
+
+    ),
+
+    placed as (
+
+        select
+            customer_id,
+            currency,
+            posted_date,
+            moment_number,
+            step_order,
+            1 as is_demand,
+            cast(0 as {{ type_count() }}) as stretch_number
+        from steps
+
+        union all
+
+        select
+            customer_id,
+            currency,
+            posted_date,
+            moment_number,
+            0 as step_order,
+            0 as is_demand,
+            stretch_number
+        from credit_fold_breaks
+
+    ),
+
+    stretched as (
+
+        select
+            customer_id,
+            currency,
+            posted_date,
+            moment_number,
+            step_order,
+            is_demand,
+            max(stretch_number) over (
+                partition by customer_id, currency
+                order by posted_date, moment_number, is_demand
+            ) as stretch_number,
+            row_number() over (
+                partition by customer_id, currency
+                order by posted_date, moment_number, is_demand, step_order
+            ) as demand_number
+        from placed
+
+    )
+
+    select
+        steps.customer_id,
+        steps.currency,
+        stretched.stretch_number,
+        stretched.demand_number,
+        steps.posted_date,
+        steps.moment_number,
+        steps.usage_date,
+        steps.rated_line_id,
+        steps.invoice_id,
+        steps.subscription_id,
+        steps.product_id,
+        steps.meter,
+        steps.is_true_up,
+        steps.asked_total as left_total
+    from steps
+    inner join stretched
+        on
+            steps.customer_id = stretched.customer_id
+            and steps.currency = stretched.currency
+            and steps.posted_date = stretched.posted_date
+            and steps.moment_number = stretched.moment_number
+            and steps.step_order = stretched.step_order
+            and stretched.is_demand = 1
+{% endmacro %}
+
+{#
+    What lines no longer ask for goes back: what was not paid by credits first, then grants in reverse
+    of the order in which they are drawn. A grant that has ended keeps nothing of it: what a
+    promotional one gets back expires, what a paid one does is customer balance.
+#}
+{% macro give_credits_back(stretch_number) -%}
+    {%- set columns = column_names(credit_entry_columns()) ~ ", stretch_number" -%}
+    {%- do run_query(credits_given_back(stretch_number, columns)) -%}
+    {%- do run_query(
+        "insert into credit_fold_entries (" ~ columns ~ ")"
+        ~ " select entries.posted_date, entries.moment_number,"
+        ~ " case grants.kind when 'promotional' then 'expiry' else 'to_balance' end,"
+        ~ " entries.grant_id, entries.customer_id, entries.currency, -entries.amount,"
+        ~ " entries.rated_line_id, entries.usage_date, entries.invoice_id, entries.action_id,"
+        ~ " entries.stretch_number"
+        ~ " from credit_fold_entries as entries"
+        ~ " inner join credit_fold_grants as grants on entries.grant_id = grants.grant_id"
+        ~ " where entries.stretch_number = " ~ stretch_number
+        ~ " and entries.entry_kind = 'give_back' and grants.end_date < entries.posted_date"
+    ) -%}
+{%- endmacro %}
+
+{% macro credits_given_back(stretch_number, columns) %}
+    insert into credit_fold_entries ({{ columns }})
+    with
+
+    falls as (
+
+        select steps.*
+        from {{ ref("int_credits__steps") }} as steps
+        inner join credit_fold_breaks as breaks
+            on
+                steps.customer_id = breaks.customer_id
+                and steps.currency = breaks.currency
+                and steps.posted_date = breaks.posted_date
+                and steps.moment_number = breaks.moment_number
+        where
+            breaks.stretch_number = {{ stretch_number }}
+            and breaks.move_id is null
+            and steps.asked_total < 0
+
+    ),
+
+    movements as (
+
+        select
+            entries.rated_line_id,
+            entries.usage_date,
+            entries.grant_id,
+            entries.amount
+        from {{ source("ledger", "credit_entries") }} as entries
+        where
+            entries.entry_kind in ('draw', 'give_back')
+            and entries.rated_line_id in (select rated_line_id from falls)
+            and entries.posted_date < {{ first_posting_date() }}
+
+        union all
+
+        select
+            entries.rated_line_id,
+            entries.usage_date,
+            entries.grant_id,
+            entries.amount
+        from credit_fold_entries as entries
+        where
+            entries.entry_kind in ('draw', 'give_back')
+            and entries.rated_line_id in (select rated_line_id from falls)
+
+    ),
+
+    paid as (
+
+        select
+            rated_line_id,
+            usage_date,
+            grant_id,
+            -sum(amount) as paid_total
+        from movements
+        group by
+            rated_line_id,
+            usage_date,
+            grant_id
+
+    ),
+
+    ranked as (
+
+        select
+            falls.*,
+            paid.grant_id,
+            paid.paid_total,
+            sum(paid.paid_total) over (
+                partition by paid.rated_line_id, paid.usage_date
+            ) as line_paid_total,
+            sum(paid.paid_total) over (
+                partition by paid.rated_line_id, paid.usage_date
+                order by grants.draw_rank desc
+                rows between unbounded preceding and current row
+            ) as paid_through
+        from falls
+        inner join paid
+            on
+                falls.rated_line_id = paid.rated_line_id
+                and falls.usage_date = paid.usage_date
+        inner join credit_fold_grants as grants
+            on paid.grant_id = grants.grant_id
+
+    ),
+
+    given as (
+
+        select
+            ranked.*,
+            least(paid_through, greatest(line_paid_total - target_total, 0))
+            - least(paid_through - paid_total, greatest(line_paid_total - target_total, 0))
+                as given_total
+        from ranked
+
+    )
+
+    select
+        posted_date,
+        moment_number,
+        'give_back' as entry_kind,
+        grant_id,
+        customer_id,
+        currency,
+        given_total as amount,
+        rated_line_id,
+        usage_date,
+        invoice_id,
+        cast(null as {{ type_text() }}) as action_id,
+        {{ stretch_number }} as stretch_number
+    from given
+    where given_total > 0
+{% endmacro %}
+
+{# A move takes what there is, at most what it says. #}
+{% macro move_credits(stretch_number) -%}
+    {%- set columns = column_names(credit_entry_columns()) ~ ", stretch_number" -%}
+    {%- for side in ["from", "to"] -%}
+        {%- do run_query(
+            "insert into credit_fold_entries (" ~ columns ~ ")"
+            ~ " select breaks.posted_date, breaks.moment_number, 'transfer', breaks."
+            ~ side ~ "_grant_id, breaks.customer_id, breaks.currency, "
+            ~ ("-" if side == "from" else "") ~ "least(breaks.amount, grants.left_total),"
+            ~ " null, null, null, breaks.move_id, breaks.stretch_number"
+            ~ " from credit_fold_breaks as breaks"
+            ~ " inner join credit_fold_grants as grants on breaks.from_grant_id = grants.grant_id"
+            ~ " where breaks.stretch_number = " ~ stretch_number
+            ~ " and breaks.move_id is not null and grants.left_total > 0"
+        ) -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# What a stretch's entries of some kinds leave of each grant. #}
+{% macro settle_grants(stretch_number, is_draw) -%}
+    {%- do run_query(
+        "update credit_fold_grants set left_total = credit_fold_grants.left_total + moved.amount"
+        ~ " from (select grant_id, sum(amount) as amount from credit_fold_entries"
+        ~ " where stretch_number = " ~ stretch_number ~ " and entry_kind " ~ is_draw ~ " 'draw'"
+        ~ " group by grant_id) as moved"
+        ~ " where credit_fold_grants.grant_id = moved.grant_id"
+    ) -%}
+{%- endmacro %}
+
+{# The passes of one stretch. #}
+{% macro draw_credits(stretch_number) -%}
+    {%- do run_query("drop table if exists credit_fold_runs") -%}
+    {%- do run_query(credit_fold_runs(stretch_number)) -%}
+    {%- set runs = run_query(
+        "select run_number, max(grant_count) from (select run_number, count(*) as grant_count"
+        ~ " from credit_fold_runs group by customer_id, currency, run_number) as runs"
+        ~ " group by run_number order by run_number"
+    ).rows -%}
+    {%- set left = "(select * from credit_fold_demands where stretch_number = "
+        ~ stretch_number ~ ")" -%}
+    {%- set names = {"left": left} -%}
+    {%- for row in runs -%}
+        {%- set name = "credit_fold_left_" ~ (loop.index % 2) -%}
+        {%- do run_query("drop table if exists " ~ name) -%}
+        {%- do run_query(credit_pass(name, names["left"], row[0])) -%}
+        {%- do run_query(credits_drawn(name, stretch_number, row[0], row[1] > 1)) -%}
+        {%- do names.update({"left": name}) -%}
+    {%- endfor -%}
+    {%- if runs -%} {%- do settle_grants(stretch_number, "=") -%} {%- endif -%}
+{%- endmacro %}
+
+{#
+    Grants that can pay for something in the stretch, in runs of neighbours with one scope and, as far
+    as the stretch's demands reach, one window of usage days and posting days.
+#}
+{% macro credit_fold_runs(stretch_number) %}
+    create temporary table credit_fold_runs as
+    with
+
+    bounds as (
+
+        select
+            customer_id,
+            currency,
+            min(usage_date) as first_usage_date,
+            max(usage_date) as last_usage_date,
+            min(posted_date) as first_posted_date,
+            max(posted_date) as last_posted_date
+        from credit_fold_demands
+        where stretch_number = {{ stretch_number }}
+        group by
+            customer_id,
+            currency
+
+    ),
+
+    live as (
+
+        select
+            grants.grant_id,
+            grants.customer_id,
+            grants.currency,
+            grants.draw_rank,
+            grants.left_total,
+            grants.scope,
+            grants.scope_id,
+            grants.covers_true_up,
+            greatest(grants.usage_from_date, bounds.first_usage_date) as usage_from_date,
+            least(grants.usage_to_date, bounds.last_usage_date) as usage_to_date,
+            greatest(grants.posted_from_date, bounds.first_posted_date) as posted_from_date,
+            least(grants.posted_to_date, bounds.last_posted_date) as posted_to_date
+        from credit_fold_grants as grants
+        inner join bounds
+            on
+                grants.customer_id = bounds.customer_id
+                and grants.currency = bounds.currency
+        where
+            grants.left_total > 0
+            and grants.usage_from_date <= bounds.last_usage_date
+            and grants.usage_to_date >= bounds.first_usage_date
+            and grants.posted_from_date <= bounds.last_posted_date
+            and grants.posted_to_date >= bounds.first_posted_date
+
+    ),
+
+    followed as (
+
+        select
+            live.*,
+            case
+                when
+                    lag(scope) over by_rank is not distinct from scope
+                    and lag(scope_id) over by_rank is not distinct from scope_id
+                    and lag(covers_true_up) over by_rank is not distinct from covers_true_up
+                    and lag(usage_from_date) over by_rank is not distinct from usage_from_date
+                    and lag(usage_to_date) over by_rank is not distinct from usage_to_date
+                    and lag(posted_from_date) over by_rank is not distinct from posted_from_date
+                    and lag(posted_to_date) over by_rank is not distinct from posted_to_date
+                    then 0
+                else 1
+            end as begins_run
+        from live
+        window
+            by_rank as (partition by customer_id, currency order by draw_rank)
+
+    )
+
+    select
+        followed.*,
+        sum(begins_run) over (
+            partition by customer_id, currency
+            order by draw_rank
+            rows between unbounded preceding and current row
+        ) as run_number
+    from followed
+{% endmacro %}
+
+{# One pass: what the demands that are left take from their customer's run of this number. #}
+{% macro credit_pass(name, left, run_number) %}
+    create temporary table {{ name }} as
+    with
+
+    runs as (
+
+        select
+            customer_id,
+            currency,
+            scope,
+            scope_id,
+            covers_true_up,
+            usage_from_date,
+            usage_to_date,
+            posted_from_date,
+            posted_to_date,
+            sum(left_total) as run_total
+        from credit_fold_runs
+        where run_number = {{ run_number }}
+        group by
+            customer_id,
+            currency,
+            scope,
+            scope_id,
+            covers_true_up,
+            usage_from_date,
+            usage_to_date,
+            posted_from_date,
+            posted_to_date
+
+    ),
+
+    asked as (
+
+        select
+            demands.customer_id,
+            demands.currency,
+            demands.demand_number,
+            demands.posted_date,
+            demands.moment_number,
+            demands.usage_date,
+            demands.rated_line_id,
+            demands.invoice_id,
+            demands.subscription_id,
+            demands.product_id,
+            demands.meter,
+            demands.is_true_up,
+            demands.left_total,
+            runs.run_total,
+            case
+                when
+                    demands.usage_date between runs.usage_from_date and runs.usage_to_date
+                    and demands.posted_date between runs.posted_from_date and runs.posted_to_date
+                    and (runs.covers_true_up or not demands.is_true_up)
+                    and runs.scope_id is not distinct from case runs.scope
+                        when 'subscription' then demands.subscription_id
+                        when 'product' then demands.product_id
+                        when 'meter' then demands.meter
+                        else runs.scope_id
+                    end
+                    then demands.left_total
+                else 0
+            end as asked_total
+        from {{ left }} as demands
+        left join runs
+            on
+                demands.customer_id = runs.customer_id
+                and demands.currency = runs.currency
+        where demands.left_total > 0
+
+    ),
+
+    summed as (
+
+        select
+            asked.*,
+            coalesce(asked.run_total, 0) as offered_total,
+            sum(asked.asked_total) over (
+                partition by asked.customer_id, asked.currency
+                order by asked.demand_number
+                rows between unbounded preceding and current row
+            ) as asked_through
+        from asked
+
+    ),
+
+    drawn as (
+
+        select
+            summed.*,
+            least(asked_through, offered_total)
+            - least(asked_through - asked_total, offered_total) as drawn_total
+        from summed
+
+    )
+
+    select
+        customer_id,
+        currency,
+        demand_number,
+        posted_date,
+        moment_number,
+        usage_date,
+        rated_line_id,
+        invoice_id,
+        subscription_id,
+        product_id,
+        meter,
+        is_true_up,
+        cast(drawn_total as {{ type_total() }}) as drawn_total,
+        cast(left_total - drawn_total as {{ type_total() }}) as left_total
+    from drawn
+{% endmacro %}
+
+{#
+    The entries of a pass. Where a run has several grants, the running sums of what was drawn and of
+    what the grants had cut one line into intervals: each belongs to the first demand and the first
+    grant whose running sum reaches it.
+#}
+{% macro credits_drawn(pass, stretch_number, run_number, has_several) %}
+    insert into credit_fold_entries
+        ({{ column_names(credit_entry_columns()) }}, stretch_number)
+    {%- if has_several %}
+    with
+
+    drawn as (
+
+        select
+            drawn.*,
+            sum(drawn.drawn_total) over (
+                partition by drawn.customer_id, drawn.currency
+                order by drawn.demand_number
+                rows between unbounded preceding and current row
+            ) as drawn_through
+        from {{ pass }} as drawn
+        where drawn.drawn_total > 0
+
+    ),
+
+    points as (
+
+        select
+            customer_id,
+            currency,
+            drawn_through as reached,
+            demand_number,
+            cast(null as {{ type_count() }}) as draw_rank
+        from drawn
+
+        union all
+
+        select
+            customer_id,
+            currency,
+            sum(left_total) over (
+                partition by customer_id, currency
+                order by draw_rank
+                rows between unbounded preceding and current row
+            ) as reached,
+            cast(null as {{ type_count() }}) as demand_number,
+            draw_rank
+        from credit_fold_runs
+        where run_number = {{ run_number }}
+
+    ),
+
+    cuts as (
+
+        select
+            customer_id,
+            currency,
+            reached,
+            min(demand_number) as demand_number,
+            min(draw_rank) as draw_rank
+        from points
+        group by
+            customer_id,
+            currency,
+            reached
+
+    ),
+
+    intervals as (
+
+        select
+            customer_id,
+            currency,
+            reached - coalesce(
+                lag(reached) over (partition by customer_id, currency order by reached), 0
+            ) as drawn_total,
+            min(demand_number) over (
+                partition by customer_id, currency
+                order by reached
+                rows between current row and unbounded following
+            ) as demand_number,
+            min(draw_rank) over (
+                partition by customer_id, currency
+                order by reached
+                rows between current row and unbounded following
+            ) as draw_rank
+        from cuts
+
+    )
+
+    {% endif %}
+    select
+        drawn.posted_date,
+        drawn.moment_number,
+        'draw' as entry_kind,
+        runs.grant_id,
+        drawn.customer_id,
+        drawn.currency,
+        -{{ "intervals" if has_several else "drawn" }}.drawn_total as amount,
+        drawn.rated_line_id,
+        drawn.usage_date,
+        drawn.invoice_id,
+        cast(null as {{ type_text() }}) as action_id,
+        {{ stretch_number }} as stretch_number
+    {%- if has_several %}
+    from intervals
+    inner join drawn
+        on
+            intervals.customer_id = drawn.customer_id
+            and intervals.currency = drawn.currency
+            and intervals.demand_number = drawn.demand_number
+    inner join credit_fold_runs as runs
+        on
+            intervals.customer_id = runs.customer_id
+            and intervals.currency = runs.currency
+            and intervals.draw_rank = runs.draw_rank
+    {%- else %}
+    from {{ pass }} as drawn
+    inner join credit_fold_runs as runs
+        on
+            drawn.customer_id = runs.customer_id
+            and drawn.currency = runs.currency
+            and runs.run_number = {{ run_number }}
+    where drawn.drawn_total > 0
+    {%- endif %}
+{% endmacro %}
+
+{# Grants as they post, and what is left of them when they end. #}
+{% macro end_credit_fold() -%}
+    {%- set columns = column_names(credit_entry_columns()) -%}
+    {%- do run_query(
+        "insert into credit_fold_entries (" ~ columns ~ ")"
+        ~ " select posted_from_date, 0, 'grant', grant_id, customer_id, currency, amount,"
+        ~ " null, null, null, null from credit_fold_grants"
+        ~ " where posted_from_date >= " ~ first_posting_date()
+        ~ " and posted_from_date < cast(" ~ as_of_at() ~ " as date)"
+    ) -%}
+    {%- do run_query(
+        "insert into credit_fold_entries (" ~ columns ~ ")"
+        ~ " select end_date, " ~ moment_of_ends() ~ ", end_kind, grant_id, customer_id, currency,"
+        ~ " -left_total, null, null, null, null from credit_fold_grants"
+        ~ " where left_total > 0 and end_date >= " ~ first_posting_date()
+        ~ " and end_date < cast(" ~ as_of_at() ~ " as date)"
+    ) -%}
+{%- endmacro %}

@@ -1,0 +1,52 @@
+-- depends_on: {{ ref('build_window') }}
+-- What credits paid of each document that is not in the ledger: draws less what was given back, but
+-- for what became customer balance.
+with
+
+new_entries as (
+
+    select * from {{ ref('int_credits__entries') }}
+    where entry_kind in ('draw', 'give_back', 'to_balance')
+
+),
+
+posted_entries as (
+
+    select * from {{ source('ledger', 'credit_entries') }}
+    where
+        entry_kind in ('draw', 'give_back', 'to_balance')
+        and posted_date < {{ first_posting_date() }}
+
+),
+
+billed_invoices as (
+
+    select distinct invoice_id
+    from {{ ref('int_invoicing__billed_lines') }}
+
+),
+
+entries as (
+
+    select
+        invoice_id,
+        amount
+    from new_entries
+
+    union all
+
+    select
+        posted_entries.invoice_id,
+        posted_entries.amount
+    from posted_entries
+    inner join billed_invoices
+        on posted_entries.invoice_id = billed_invoices.invoice_id
+
+)
+
+select
+    invoice_id,
+    cast(-sum(amount) as {{ type_total() }}) as credits_total
+from entries
+group by invoice_id
+having sum(amount) <> 0

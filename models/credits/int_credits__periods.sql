@@ -1,0 +1,46 @@
+-- depends_on: {{ ref('build_window') }}
+-- Periods that the run rates, of customers who have grants in the subscription's currency; those
+-- that are rated again under their numbers in rating.
+with
+
+granted as (
+
+    select
+        customer_id,
+        currency,
+        min(recorded_date) as granted_from_date
+    from {{ ref('int_credits__grants') }}
+    group by
+        customer_id,
+        currency
+
+),
+
+rated_periods as (
+
+    select * from {{ ref('int_rating__rated_periods') }}
+    where
+        cutoff_at > {{ sealed_until() }}
+        and period_from < {{ as_of_at() }}
+
+)
+
+select
+    rated_periods.subscription_id,
+    rated_periods.period_number,
+    rated_periods.own_period_number,
+    rated_periods.customer_id,
+    rated_periods.currency,
+    rated_periods.time_zone,
+    rated_periods.period_from_date,
+    rated_periods.cutoff_at,
+    granted.granted_from_date,
+    -- What was asked before the run was kept from the first grant on.
+    granted.granted_from_date < {{ first_posting_date() }} as is_kept,
+    {{ is_first_rating('rated_periods.period_number') }} as is_first_rating,
+    rated_periods.cutoff_at <= {{ as_of_at() }} as is_closing
+from rated_periods
+inner join granted
+    on
+        rated_periods.customer_id = granted.customer_id
+        and rated_periods.currency = granted.currency

@@ -1,0 +1,216 @@
+"""Small dense histories of one customer with prepaid grants, for properties of the oracle.
+
+Every choice comes from a seed, and what is made is valid for the check of the catalogue.
+"""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+
+from tests.credit_strategies import (
+    Catalog,
+    Granter,
+    WorldRows,
+    act_on_invoices,
+    at_midnight,
+    text_of,
+)
+from tests.oracle.catalog import read_catalog
+from tests.oracle.clock import DAY
+from tests.oracle.periods import list_periods
+from tests.strategies import COLUMNS, RAW_COLUMNS, Row
+
+HISTORY_START = datetime(2026, 1, 1)
+HISTORY_DAYS = 50
+
+
+@dataclass
+class History:
+    """One customer with two subscriptions: a fee, usage of many kinds, grants, late usage, voids.
+
+    A plain one has no fee, no minimum and no grant that ends.
+    """
+
+    seed: int
+    is_plain: bool = False
+
+    def __post_init__(self) -> None:
+        self.draw = random.Random(self.seed)
+        self.catalog: Catalog = {name: [] for name in COLUMNS}
+        self.rows: list[dict] = []
+        self.granter = Granter(
+            draw=self.draw,
+            catalog=self.catalog,
+            start=HISTORY_START,
+            days=HISTORY_DAYS,
+            customer_id="c",
+            currency="USD",
+            scopes={
+                "subscription": ["s", "t"],
+                "product": ["api"],
+                "meter": ["tokens", "calls", "peak"],
+            },
+            size=60,
+        )
+
+    def add(self, file: str, **values: object) -> Row:
+        return self.granter.add(file, **values)
+
+    def charge(self, charge_id: str, kind: str, prices: list[dict], **values: object) -> None:
+        common = {"plan_id": "plan", "charge_id": charge_id}
+        position = self.draw.randint(1, 3)
+        self.add("charges", **common, name=charge_id, position=position, charge_type=kind, **values)
+        for price in prices:
+            self.add("prices", **common, currency="USD", position=1, **price)
+
+    def make_catalog(self) -> None:
+        draw = self.draw
+        zone = draw.choice(["UTC", "America/New_York", "Asia/Tokyo"])
+        customer = {"customer_id": "c", "name": "Somebody", "currency": "USD"}
+        self.add("customers", **customer, time_zone=zone, billing_entity="E")
+        self.add("products", product_id="api", name="API", product_type="api")
+        cycle = draw.choice(["month", "week"])
+        plan = {"plan_id": "plan", "product_id": "api", "name": "Plan"}
+        self.add("plans", **plan, cycle=cycle, alignment="calendar")
+        for name in ("s", "t"):
+            self.add(
+                "subscriptions",
+                subscription_id=name,
+                customer_id="c",
+                plan_id="plan",
+                starts_at=draw.choice(["2026-01-01", "2025-12-10"]),
+                ends_at=draw.choice(["", "", "2026-02-06"]) if name == "t" else "",
+            )
+        aggregations = {"tokens": "sum", "calls": "count", "users": "count_unique", "peak": "max"}
+        for meter, aggregation in aggregations.items():
+            self.add(
+                "meters",
+                meter=meter,
+                version=1,
+                event_name="use",
+                aggregation=aggregation,
+                property={"count": "", "count_unique": "u"}.get(aggregation, "v"),
+                dimensions="r" if meter == "tokens" else "",
+            )
+        if not self.is_plain:
+            timing = draw.choice(["advance", "arrears"])
+            self.charge("base", "recurring", [{"unit_price": "20"}], timing=timing)
+        meter = {"meter_version": 1}
+        rows = [{"unit_price": "0.35"}, {"unit_price": "0.155", "dimension_values": "r=eu"}]
+        allowance = draw.choice(["", "12.5", "40"])
+        self.charge(
+            "tokens", "usage", rows, meter="tokens", pricing_model="per_unit",
+            allowance=allowance, **meter,
+        )  # fmt: skip
+        bands = [{"up_to": "4", "unit_price": "2"}, {"unit_price": "1", "flat_fee": "3"}]
+        model = draw.choice(["tiered", "volume"])
+        self.charge("calls", "usage", bands, meter="calls", pricing_model=model, **meter)
+        pack = [{"unit_price": "1.5", "package_size": "2"}]
+        self.charge("users", "usage", pack, meter="users", pricing_model="package", **meter)
+        self.charge(
+            "peak",
+            "usage",
+            [{"unit_price": "0.1"}],
+            meter="peak",
+            pricing_model="per_unit",
+            **meter,
+        )
+        limit = {"plan_id": "plan", "charge_id": "tokens", "currency": "USD"}
+        if draw.random() < 0.6:
+            minimum = "" if self.is_plain else draw.choice(["", "9"])
+            maximum = "25" if not minimum else draw.choice(["", "25"])
+            self.add("charge_limits", **limit, minimum=minimum, maximum=maximum)
+        if draw.random() < 0.5:
+            self.add(
+                "discounts",
+                discount_id="d",
+                name="Discount",
+                customer_id="c",
+                level=draw.choice(["line", "invoice"]),
+                percent=draw.choice(["10", "33.3"]),
+            )
+        if draw.random() < 0.4 and not self.is_plain:
+            self.add(
+                "commitments",
+                commitment_id="k",
+                name="Commitment",
+                plan_id="plan",
+                currency="USD",
+                amount="70",
+                overage_factor=draw.choice(["", "1.5"]),
+            )
+
+    def land(self, loaded_at: datetime, **values: str) -> None:
+        row = dict.fromkeys(RAW_COLUMNS)
+        row |= {"load_id": f"{len(self.rows):028x}", "line_number": 1, "loaded_at": loaded_at}
+        self.rows.append(row | {"customer_id": "c"} | values)
+
+    def make_events(self) -> None:
+        draw = self.draw
+        for number in range(draw.randint(5, 30)):
+            at = HISTORY_START + timedelta(seconds=draw.randint(0, HISTORY_DAYS * 86400 - 1))
+            late = draw.choice([0, 0, 0, 0, 1, 3, 12, 30])
+            loaded_at = at + timedelta(days=late, seconds=60)
+            value = draw.choice(["1", "7.5", "20", "-2", "33"])
+            self.land(
+                loaded_at,
+                event_name="use",
+                event_key=f"k{number}",
+                occurred_at=text_of(at),
+                subscription_id=draw.choice("st"),
+                properties=f'{{"v":{value},"u":"u{number % 5}","r":"{draw.choice(["eu", "us"])}"}}',
+            )
+            if draw.random() < 0.15:
+                after = loaded_at + timedelta(days=draw.choice([0, 0, 2, 25]), seconds=5)
+                self.land(after, voids_key=f"k{number}")
+
+    def make(self) -> WorldRows:
+        self.make_catalog()
+        if self.is_plain:
+            for number in range(self.draw.randint(1, 4)):
+                self.granter.make_grant(f"g{number}")
+            for row in self.catalog["credit_grants"]:
+                row |= {"expires_at": "", "every": "", "recurs_until": "", "rollover_cap": ""}
+        else:
+            self.granter.make(self.draw.randint(1, 6))
+        self.make_events()
+        as_of_day = HISTORY_START.date() + timedelta(days=HISTORY_DAYS)
+        as_of_at = at_midnight(as_of_day) + DAY
+        if not self.is_plain:
+            read = read_catalog(self.catalog, as_of_at)
+            for one in read.subscriptions_of("c"):
+                act_on_invoices(self.granter, one, list_periods(read, one, as_of_at))
+        return self.catalog, self.rows, as_of_day
+
+
+@cache
+def history(seed: int) -> WorldRows:
+    return History(seed).make()
+
+
+#: What is somebody's own in a history.
+OWN = """
+    customer_id product_id plan_id subscription_id meter event_name discount_id commitment_id
+    grant_id to_grant_id scope_id action_id invoice_id line_id load_id
+"""
+
+
+def renamed(row: dict, prefix: str) -> dict:
+    return {
+        name: f"{prefix}{value}" if name in OWN.split() and value else value
+        for name, value in row.items()
+    }
+
+
+def histories(seeds: Iterable[int]) -> WorldRows:
+    """Many histories as one world: each of a customer, with plans and meters of its own."""
+    catalog: Catalog = {name: [] for name in COLUMNS}
+    raw_rows: list[dict] = []
+    for seed in seeds:
+        rows, deliveries, as_of_day = history(seed)
+        for name, table in rows.items():
+            catalog[name] += [renamed(row, f"{seed:04x}") for row in table]
+        raw_rows += [renamed(row, f"{seed:04x}") for row in deliveries]
+    return catalog, raw_rows, as_of_day

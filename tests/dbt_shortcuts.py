@@ -1,0 +1,141 @@
+"""What dbt works out anew for each node, worked out once: half of what a small house costs.
+
+A build of a few hundred events is a few hundred nodes, and of each dbt compiles templates that it
+has compiled before, makes an object of every macro there is, and describes events that nobody
+reads. Here the same comes out of it, sooner. Only the server of houses does so: `House.dbt_alone`
+and `make demo` run dbt as it is.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+
+def take_shortcuts() -> None:
+    """From here on dbt in this process, and in those forked from it, takes them."""
+    _keep_templates()
+    _flatten_macros()
+    _keep_date_parsers()
+    _leave_out_debug_events()
+
+
+def compile_templates(manifest: Any) -> None:
+    """Compile what builds of `manifest` will ask for, so that no process forked later has to."""
+    from dbt_common.clients import jinja
+
+    environment = jinja.get_environment()
+    for macro in manifest.macros.values():
+        jinja.template_cache.get_node_template(macro)
+    for node in manifest.nodes.values():
+        hooks = getattr(node.config, "pre_hook", []) + getattr(node.config, "post_hook", [])
+        for text in (node.raw_code, *(hook.sql for hook in hooks)):
+            if text:
+                environment.compile(text)
+
+
+def _keep_templates() -> None:
+    """The code of a template is kept by its text and the kind of its environment."""
+    import jinja2
+    from dbt_common.clients import jinja
+
+    kept: dict[tuple, Any] = {}
+
+    def compile_once(environment: Any, source: Any, *more: Any, **others: Any) -> Any:
+        if more or others or not isinstance(source, str):
+            return compile_anew(environment, source, *more, **others)
+        is_plain = environment.undefined is jinja2.Undefined
+        key = (type(environment), is_plain, source)
+        if key not in kept:
+            kept[key] = compile_anew(environment, source)
+        return kept[key]
+
+    compile_anew = jinja2.Environment.compile
+    for kind in (jinja.MacroFuzzEnvironment, jinja.NativeSandboxEnvironment):
+        kind.compile = compile_once
+
+
+def _flatten_macros() -> None:
+    """Macros of a node's context are made without a search of all packages for each name."""
+    from dbt.clients.jinja import MacroGenerator
+    from dbt.context import macros
+    from dbt.context.base import BaseContext
+    from dbt.context.manifest import ManifestContext
+    from dbt.include.global_project import PROJECT_NAME
+
+    def build_namespace(builder: Any, macros_by_package: dict, context: dict) -> Any:
+        node, stack, new = builder.node, builder.thread_ctx, MacroGenerator.__new__
+
+        def make(macro: Any) -> Any:
+            made = new(MacroGenerator)
+            made.__dict__ = {"context": context, "macro": macro, "node": node, "stack": stack}
+            return made
+
+        internal, packages = {}, {}
+        for package, own in macros_by_package.items():
+            is_internal = package in builder.internal_package_names
+            into = internal if is_internal else packages
+            into[package] = {name: make(macro) for name, macro in own.items()}
+        project: dict[str, Any] = {}
+        for package in reversed(builder.internal_package_names_order):
+            project.update(internal.get(package, {}))
+        search, root = builder.search_package, builder.root_package
+        return macros.MacroNamespace(
+            global_namespace=packages.get(root, {}) if root != search else {},
+            local_namespace=packages.get(search, {}),
+            global_project_namespace=project,
+            packages=packages,
+        )
+
+    def to_dict(context: Any) -> dict[str, Any]:
+        found = context.namespace
+        if not isinstance(found, macros.MacroNamespace):
+            return to_dict_by_search(context)
+        made = BaseContext.to_dict(context)
+        # What is searched first is put in last.
+        made.update(found.global_project_namespace)
+        made[PROJECT_NAME] = found.global_project_namespace
+        made.update(found.packages)
+        made.update(found.global_namespace)
+        made.update(found.local_namespace)
+        return made
+
+    to_dict_by_search = ManifestContext.to_dict
+    macros.MacroNamespaceBuilder.build_namespace = build_namespace
+    ManifestContext.to_dict = to_dict
+
+
+def _keep_date_parsers() -> None:
+    """Each table that dbt makes of a result makes the words of dates in a language anew."""
+    import parsedatetime
+
+    parsedatetime.Constants = cache(parsedatetime.Constants)
+
+
+def _leave_out_debug_events() -> None:
+    """dbt writes out each event before it asks whether anybody reads it."""
+    from dbt_common.events.base_types import BaseEvent, EventLevel
+    from dbt_common.events.event_manager import EventManager
+
+    unread = (EventLevel.DEBUG, EventLevel.TEST)
+    fire = EventManager.fire_event
+    fill = BaseEvent.__init__
+
+    @cache
+    def is_debug(kind: type) -> bool:
+        # Of what says no level of its own the level is said where it is fired.
+        says_none = kind.level_tag is BaseEvent.level_tag
+        return not says_none and kind.level_tag(kind.__new__(kind)) in unread
+
+    def __init__(event: Any, *arguments: Any, **named: Any) -> None:
+        if is_debug(type(event)):
+            event.pb_msg = getattr(event.PROTO_TYPES_MODULE, type(event).__name__)()
+        else:
+            fill(event, *arguments, **named)
+
+    def fire_event(manager: Any, e: Any, level: Any = None, *more: Any, **others: Any) -> None:
+        if (level or e.level_tag()) not in unread or others.get("force_warn_or_error_handling"):
+            fire(manager, e, level, *more, **others)
+
+    BaseEvent.__init__ = __init__
+    EventManager.fire_event = fire_event
