@@ -222,7 +222,9 @@ def houses(twins):
     def build(house):
         house.entries = []
         for day in STEPS if house.engine == "duckdb" else STEPS[-1:]:
-            house.build("--through", day)
+            # The data tests of the last build see all that is posted.
+            build = house.build if day == STEPS[-1] else house.build_untested
+            build("--through", day)
             house.entries.append(house.export("marts.customer_balance_entries"))
 
     return twins(catalog(), raw_rows(), build)

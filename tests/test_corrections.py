@@ -234,7 +234,8 @@ def test_every_line_is_the_oracle_s(stepped):
 
 def test_what_is_posted_of_a_period_is_what_it_comes_to(stepped, house):
     """Usage that all comes in time, and never the voided, makes invoices of the same totals."""
-    on_time = house("duckdb", _catalog(), _rows(is_on_time=True)).build("--through", str(THROUGH))
+    on_time = house("duckdb", _catalog(), _rows(is_on_time=True))
+    on_time.build_untested("--through", str(THROUGH))
     lines = on_time.query(
         "select invoice_id, charge_id, line_kind, sum(line_total) from marts.invoice_lines"
         " where subscription_id <> 'patient' group by 1, 2, 3 having sum(line_total) <> 0"

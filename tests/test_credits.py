@@ -93,8 +93,8 @@ def test_in_steps_it_is_the_same(made, built, house):
     for step in (*STEPS, str(as_of_day)):
         day = date.fromisoformat(step)
         stepwise.insert(row for row in rows if before < row["loaded_at"].date() <= day)
-        stepwise.build("--through", step)
+        stepwise.build_untested("--through", step)
         before = day
-    stepwise.build("--through", str(as_of_day))
+    stepwise.build_untested("--through", str(as_of_day))
     for table in TABLES:
         assert stepwise.export(table) == built["duckdb"].export(table), table

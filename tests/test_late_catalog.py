@@ -265,7 +265,8 @@ def test_what_is_posted_of_a_period_is_what_it_comes_to(stepped, house):
 
     The closed period that an end came too late for keeps its bounds: it has another id.
     """
-    on_time = house("duckdb", _catalog(is_on_time=True), _rows()).build("--through", str(THROUGH))
+    on_time = house("duckdb", _catalog(is_on_time=True), _rows())
+    on_time.build_untested("--through", str(THROUGH))
     usage = (
         "select case when subscription_id like 'ended%' then subscription_id"
         " else coalesce(adjusts_invoice_id, invoice_id) end, charge_id, sum(line_total)"

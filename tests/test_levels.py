@@ -198,8 +198,8 @@ def test_every_day_has_its_level_as_then_known(levels, engine):
 def test_a_lone_day_first_then_the_days_before_is_the_same(levels, house):
     """The voids are built before what they void; then the rest, in two pieces."""
     built = house("duckdb", _catalog(), _rows())
-    built.build("--from", "2026-02-10", "--through", "2026-02-10")
-    built.build("--from", "2026-01-01", "--through", "2026-01-28")
-    built.build("--through", THROUGH)
+    built.build_untested("--from", "2026-02-10", "--through", "2026-02-10")
+    built.build_untested("--from", "2026-01-01", "--through", "2026-01-28")
+    built.build_untested("--through", THROUGH)
     for table in KEPT:
         assert built.export(table) == levels["duckdb"].export(table)

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
 from orchestration.archive import read_archive, rows_of_customers
@@ -152,3 +153,12 @@ def test_one_at_a_time(scenario_twins):
         side_house(house),
     ):
         pass
+
+
+def test_every_room_that_the_project_has_is_one_of_a_side_house():
+    """Else a replay would leave one behind."""
+    project = yaml.safe_load((PROJECT / "dbt_project.yml").read_text("utf-8"))
+    folders = project["models"]["tallyhouse"].values()
+    rooms = {one["+schema"] for one in folders if isinstance(one, dict) and "+schema" in one}
+    assert {"staging", "credits"} <= rooms
+    assert rooms <= set(ROOMS)

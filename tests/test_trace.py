@@ -18,7 +18,7 @@ def traced(twins):
 
     def build(house):
         for through, *options in trace_story.STEPS:
-            house.build("--through", through, *options)
+            house.build_untested("--through", through, *options)
 
     return twins(trace_story.catalog(), trace_story.rows(), build)
 

@@ -55,6 +55,7 @@
             periods.customer_id,
             periods.currency,
             periods.own_period_number,
+            periods.cutoff_at,
             periods.is_first_rating,
             periods.is_kept,
             daily_targets.rated_line_id as own_rated_line_id
@@ -386,6 +387,7 @@
             periods.currency,
             periods.subscription_id,
             periods.own_period_number,
+            periods.cutoff_at,
             kept_steps.rated_line_id as own_rated_line_id,
             kept_steps.usage_date
         from {{ source("ledger", "credit_steps") }} as kept_steps
@@ -410,6 +412,7 @@
             periods.currency,
             periods.subscription_id,
             periods.own_period_number,
+            periods.cutoff_at,
             kept_steps.rated_line_id,
             kept_steps.usage_date
 
@@ -422,6 +425,7 @@
             currency,
             subscription_id,
             own_period_number,
+            cutoff_at,
             own_rated_line_id,
             known_date,
             usage_date,
@@ -444,6 +448,7 @@
             currency,
             subscription_id,
             own_period_number,
+            cutoff_at,
             own_rated_line_id,
             {{ first_posting_date() }} as known_date,
             usage_date,
@@ -497,7 +502,8 @@
             open_targets.charge_position,
             open_targets.part_number,
             open_targets.price_position,
-            open_targets.dimension_values
+            open_targets.dimension_values,
+            open_targets.cutoff_at
         from open_targets
         inner join invoice_periods
             on
@@ -525,7 +531,8 @@
             described.charge_position,
             described.part_number,
             described.price_position,
-            described.dimension_values
+            described.dimension_values,
+            cast(null as {{ type_timestamp() }}) as cutoff_at
         from closing_targets
         inner join described
             on
@@ -548,7 +555,11 @@
         plans.product_id,
         charges.meter,
         steps.line_kind in ('true_up', 'overage') as is_true_up,
-        steps.posted_date >= granted.granted_from_date as is_kept,
+        -- What was asked before the first grant is not asked again of it: it is kept with that day's.
+        case
+            when steps.cutoff_at > granted.granted_from_date
+                then greatest(steps.posted_date, granted.granted_from_date)
+        end as kept_date,
         row_number() over (
             partition by
                 steps.customer_id, steps.currency, steps.posted_date, steps.moment_number
@@ -617,7 +628,7 @@
         ("product_id", type_text()),
         ("meter", type_text()),
         ("is_true_up", "boolean"),
-        ("is_kept", "boolean"),
+        ("kept_date", "date"),
         ("step_order", type_count()),
     ]) }}
 {%- endmacro %}

@@ -32,9 +32,11 @@
     where {{ is_sealed_by_run("balance_date") }};
     insert into {{ ledger }}.credit_steps
         (subscription_id, rated_line_id, usage_date, posted_date, asked_total)
-    select subscription_id, rated_line_id, usage_date, posted_date, asked_total
+    select subscription_id, rated_line_id, usage_date, kept_date, sum(asked_total)
     from {{ ref("int_credits__steps") }}
-    where moment_number = 0 and is_kept and {{ is_sealed_by_run("posted_date") }};
+    where kept_date is not null and {{ is_sealed_by_run("kept_date") }}
+    group by subscription_id, rated_line_id, usage_date, kept_date
+    having sum(asked_total) <> 0;
     insert into {{ ledger }}.credit_vectors
         (rated_line_id, posted_date, moment_number, usage_date, step_total)
     select own_rated_line_id, posted_date, moment_number, usage_date, step_total
