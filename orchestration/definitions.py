@@ -12,8 +12,9 @@ from orchestration.cli import QUIETLY
 for name, value in QUIETLY.items():
     os.environ.setdefault(name, value)
 
-# Links to code are all that is used of what is called beta.
-warnings.filterwarnings("ignore", message=".*CodeReference", category=dg.BetaWarning)
+# Links to code and runs of many days are all that is used of what is called beta.
+for used in ("CodeReference", "backfill_policy"):
+    warnings.filterwarnings("ignore", message=f".*{used}", category=dg.BetaWarning)
 
 
 @dg.definitions

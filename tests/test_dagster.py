@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -17,10 +19,12 @@ import pytest
 from orchestration.dbt_commands import Command, before_close_command, close_command
 from orchestration.defs.changes import Documents, compare
 from orchestration.defs.environments import ENVIRONMENTS, read_environment
+from orchestration.defs.exports import export_formats, requests_after
 from orchestration.defs.landing_folder import LandingFolder, UsageFile, files_of, load_time
 from orchestration.defs.partitions import window_of
 from orchestration.defs.sensors import new_files, post_json, ranges, requests
 from orchestration.errors import UserError
+from orchestration.exports.exporting import USUAL_FORMATS
 from tests import scenario
 from tests.houses import PROJECT, House
 
@@ -70,7 +74,7 @@ def test_the_running_day_is_never_closed():
 def test_nothing_starts_by_itself_unless_an_environment_says_so():
     assert read_environment({}).running == frozenset()
     assert "close_cycles_daily" in ENVIRONMENTS["production"].running
-    assert ENVIRONMENTS["demo"].running == {"landing_folder"}
+    assert ENVIRONMENTS["demo"].running == {"landing_folder", "exports_after_close"}
 
 
 @pytest.mark.parametrize(
@@ -214,6 +218,7 @@ def small_house(house) -> Iterator[House]:
         name: value for name, value in made.environment.items() if name.startswith(("TALLY", "DBT"))
     }
     ours |= made._catalog_environment() | {"TALLY_LANDING": str(made.folder / "landing")}
+    ours |= {"TALLY_EXPORTS": str(made.folder / "exports")}
     before = dict(os.environ)
     os.environ.update(ours)
     yield made
@@ -301,6 +306,78 @@ def test_a_past_day_is_rerun_without_harm(small_house, definitions, instance):
     assert after == before
     tags = instance.get_run_by_id(done.run_id).tags
     assert (tags["tally/closed"], tags["tally/drafts_changed"]) == ("0", "0")
+
+
+def test_what_closed_is_exported_once(small_house, definitions, instance):
+    folder = small_house.folder / "exports"
+    written = []
+    for _ in range(2):
+        done = _run(definitions, instance, job="invoice_export")
+        assert done.success
+        written.append({path: path.stat().st_mtime_ns for path in folder.rglob("*.*")})
+    first, second = written
+    assert first == second
+    closed = "select invoice_number from ledger.documents where cutoff_at > '2026-02-01'"
+    numbers = {number for (number,) in small_house.query(closed)}
+    for kind in ("json", "html", "pdf"):
+        assert {path.stem.rpartition("-")[0] for path in folder.glob(f"{kind}/*")} == numbers
+    found = instance.get_latest_materialization_event(dg.AssetKey(["exports", "invoice_files"]))
+    metadata = found.asset_materialization.metadata
+    assert metadata["final documents"].value == len(numbers)
+    assert metadata["files that were there"].value["json"] == len(numbers)
+
+
+def test_credits_are_written_as_each_sealed_day_had_them(small_house, definitions, instance):
+    folder = small_house.folder / "exports" / "csv"
+    tags = {
+        "dagster/asset_partition_range_start": "2026-02-01",
+        "dagster/asset_partition_range_end": "2026-02-08",
+    }
+    assert _run(definitions, instance, job="credit_snapshot", tags=tags).success
+    (file,) = folder.glob("credit-balances-2026-02-02-*.csv")
+    with file.open(newline="", encoding="utf-8") as opened:
+        rows = list(csv.DictReader(opened))
+    posted = small_house.query(
+        "select grant_id, balance_total from ledger.credit_balances"
+        " where balance_date = date '2026-02-02'"
+    )
+    assert rows
+    assert {row["grant_id"]: Decimal(row["balance_total"]) for row in rows} == dict(posted)
+    found = instance.get_latest_materialization_event(
+        dg.AssetKey(["exports", "credit_balance_files"])
+    )
+    metadata = found.asset_materialization.metadata
+    assert "2026-02-08" in metadata["days that are not sealed"].value
+    before = len(list(folder.iterdir()))
+    assert _run(definitions, instance, job="credit_snapshot", tags=tags).success
+    assert len(list(folder.iterdir())) == before
+
+
+def test_exports_follow_a_close():
+    asked = requests_after(
+        {"dagster/partition": "2026-02-03", "tally/closed": "4"}.items(), "run 1"
+    )
+    assert [(each.job_name, each.partition_key, each.tags) for each in asked] == [
+        ("invoice_export", "2026-02-03", {}),
+        ("credit_snapshot", "2026-02-03", {}),
+    ]
+    (first, _) = requests_after(RANGE.items(), "run 2")
+    assert (first.partition_key, first.tags) == (None, RANGE)
+    assert requests_after({}.items(), "run 3") == []
+
+
+@pytest.mark.parametrize(
+    ("named", "formats"), [("", USUAL_FORMATS), ("json, pdf", ["json", "pdf"])]
+)
+def test_the_formats_are_those_that_are_named(named, formats, monkeypatch):
+    monkeypatch.setenv("TALLY_EXPORT_FORMATS", named)
+    assert export_formats() == list(formats)
+
+
+def test_a_format_that_is_none_is_named(monkeypatch):
+    monkeypatch.setenv("TALLY_EXPORT_FORMATS", "json,docx")
+    with pytest.raises(UserError, match="'docx', expected json, html"):
+        export_formats()
 
 
 def test_a_close_by_itself_is_refused(definitions, instance):

@@ -6,6 +6,7 @@ import dagster as dg
 
 from orchestration.defs.dbt_project import PROJECT, read_manifest
 from orchestration.defs.environments import read_environment
+from orchestration.defs.exports import EXPORT_JOBS, export_assets, export_sensor
 from orchestration.defs.house import HouseAssets
 from orchestration.defs.jobs import ASSET_JOBS, replay_audit, schedules
 from orchestration.defs.landing import landing_assets
@@ -19,10 +20,15 @@ def assemble() -> dg.Definitions:
     environment = read_environment()
     graph = Graph(read_manifest(), PROJECT)
     return dg.Definitions(
-        assets=[landing_assets(), *HouseAssets(graph).definitions(), *graph.ledger_specs()],
-        jobs=[*ASSET_JOBS, replay_audit],
+        assets=[
+            landing_assets(),
+            *HouseAssets(graph).definitions(),
+            *graph.ledger_specs(),
+            *export_assets(),
+        ],
+        jobs=[*ASSET_JOBS, *EXPORT_JOBS, replay_audit],
         schedules=schedules(environment),
-        sensors=sensors(environment),
+        sensors=[*sensors(environment), export_sensor(environment)],
         # Which target is dbt's own to say (TALLY_TARGET).
         resources={"house": House()},
         # One process a run: its parts hand on what they have made and parsed, and the warehouse

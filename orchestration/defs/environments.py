@@ -33,13 +33,19 @@ class Environment:
 
 DEMO_DAY = date(2026, 1, 1)
 EVERY_DAY = frozenset(
-    {"land_and_meter_hourly", "close_cycles_daily", "replay_audit_weekly", "landing_folder"}
+    {
+        "land_and_meter_hourly",
+        "close_cycles_daily",
+        "replay_audit_weekly",
+        "landing_folder",
+        "exports_after_close",
+    }
 )
 ENVIRONMENTS = {
     environment.name: environment
     for environment in (
         # The demo's usage lies in the landing folder, and is history: no clock drives it.
-        Environment("demo", DEMO_DAY, frozenset({"landing_folder"})),
+        Environment("demo", DEMO_DAY, frozenset({"landing_folder", "exports_after_close"})),
         # A house to try things in: everything is there and nothing starts by itself.
         Environment("development", DEMO_DAY),
         # As production, on its own warehouse, but nobody waits for its audits.

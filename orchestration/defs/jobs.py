@@ -16,23 +16,29 @@ from orchestration.errors import UserError
 LAND = "land_and_meter"
 CLOSE = "close_cycles"
 AUDIT = "replay_audit"
+EXPORT = "invoice_export"
+SNAPSHOT = "credit_snapshot"
 #: How many closed documents an audit makes again.
 AUDIT_SAMPLE = 50
 
 
+#: What is made of closed days for others, by jobs of its own.
+INVOICE_FILES = dg.AssetKey(["exports", "invoice_files"])
+CREDIT_FILES = dg.AssetKey(["exports", "credit_balance_files"])
+HOUSE = dg.AssetSelection.all() - dg.AssetSelection.assets(INVOICE_FILES, CREDIT_FILES)
+
 #: The same assets twice: by the hour for the running day, which stays open, and by the day.
-ASSET_JOBS = [
-    dg.define_asset_job(
-        LAND,
-        dg.AssetSelection.all(),
-        description="Land what has come in for the running day, meter it, and draw up drafts.",
-    ),
-    dg.define_asset_job(
-        CLOSE,
-        dg.AssetSelection.all(),
-        description="Build a day that is over, check it, and close what is due at its end.",
-    ),
-]
+LAND_JOB = dg.define_asset_job(
+    LAND,
+    HOUSE,
+    description="Land what has come in for the running day, meter it, and draw up drafts.",
+)
+CLOSE_JOB = dg.define_asset_job(
+    CLOSE,
+    HOUSE,
+    description="Build a day that is over, check it, and close what is due at its end.",
+)
+ASSET_JOBS = [LAND_JOB, CLOSE_JOB]
 
 
 class Audit(dg.Config):

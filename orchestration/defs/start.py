@@ -15,11 +15,13 @@ from pathlib import Path
 from orchestration.cli import QUIETLY
 from orchestration.defs.dbt_project import PROJECT
 from orchestration.defs.environments import VARIABLE as ENVIRONMENT
+from orchestration.defs.exports import FOLDER_VARIABLE as EXPORTS
 from orchestration.defs.landing_folder import VARIABLE as LANDING
 from orchestration.demo import generate
 
 HOME = PROJECT / ".tally" / "dagster"
 DEMO_FOLDER = PROJECT / ".tally" / "landing"
+EXPORT_FOLDER = PROJECT / ".tally" / "exports"
 
 
 def prepare_home(home: Path) -> Path:
@@ -53,6 +55,7 @@ def main() -> None:
         "DAGSTER_HOME": str(HOME),
         ENVIRONMENT: "demo",
         LANDING: str(DEMO_FOLDER),
+        EXPORTS: str(EXPORT_FOLDER),
     }
     for name, value in variables.items():
         os.environ.setdefault(name, value)
