@@ -63,12 +63,23 @@ def _flatten_macros() -> None:
     from dbt.context.manifest import ManifestContext
     from dbt.include.global_project import PROJECT_NAME
 
+    states: dict[str, dict[str, Any]] = {}
+
+    def own_state(unique_id: str, macro: Any) -> dict[str, Any]:
+        state = states.get(unique_id)
+        if state is None or state["macro"] is not macro:
+            state = states[unique_id] = {"macro": macro}
+        return state
+
     def build_namespace(builder: Any, macros_by_package: dict, context: dict) -> Any:
-        node, stack, new = builder.node, builder.thread_ctx, MacroGenerator.__new__
+        # What all macros of a context share is said once, by a class of their own.
+        shared = {"context": context, "node": builder.node, "stack": builder.thread_ctx}
+        kind = type("BoundMacro", (MacroGenerator,), shared)
+        new = kind.__new__
 
         def make(macro: Any) -> Any:
-            made = new(MacroGenerator)
-            made.__dict__ = {"context": context, "macro": macro, "node": node, "stack": stack}
+            made = new(kind)
+            made.__dict__ = own_state(macro.unique_id, macro)
             return made
 
         internal, packages = {}, {}

@@ -260,6 +260,8 @@ def _serve_one(connection: socket.socket, manifests: dict[str, Any]) -> int:
     if module != DBT:
         sys.modules.pop(module, None)
     _lend(manifests)
+    # It ends before what it would free is missed.
+    gc.disable()
     try:
         code = _run_dbt(arguments) if module == DBT else 0
         if module != DBT:
