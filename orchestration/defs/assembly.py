@@ -12,6 +12,7 @@ from orchestration.defs.landing import landing_assets
 from orchestration.defs.resources import House
 from orchestration.defs.sensors import sensors
 from orchestration.defs.translation import Graph
+from orchestration.defs.webhooks import webhook_assets, webhook_job, webhook_schedule
 
 
 def assemble() -> dg.Definitions:
@@ -19,9 +20,14 @@ def assemble() -> dg.Definitions:
     environment = read_environment()
     graph = Graph(read_manifest(), PROJECT)
     return dg.Definitions(
-        assets=[landing_assets(), *HouseAssets(graph).definitions(), *graph.ledger_specs()],
-        jobs=[*ASSET_JOBS, replay_audit],
-        schedules=schedules(environment),
+        assets=[
+            landing_assets(),
+            *HouseAssets(graph).definitions(),
+            webhook_assets(),
+            *graph.ledger_specs(),
+        ],
+        jobs=[*ASSET_JOBS, replay_audit, webhook_job],
+        schedules=[*schedules(environment), webhook_schedule(environment)],
         sensors=sensors(environment),
         # Which target is dbt's own to say (TALLY_TARGET).
         resources={"house": House()},

@@ -33,7 +33,13 @@ class Environment:
 
 DEMO_DAY = date(2026, 1, 1)
 EVERY_DAY = frozenset(
-    {"land_and_meter_hourly", "close_cycles_daily", "replay_audit_weekly", "landing_folder"}
+    {
+        "land_and_meter_hourly",
+        "close_cycles_daily",
+        "replay_audit_weekly",
+        "deliver_webhooks_every_5_minutes",
+        "landing_folder",
+    }
 )
 ENVIRONMENTS = {
     environment.name: environment

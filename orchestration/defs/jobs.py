@@ -11,6 +11,7 @@ from orchestration.defs.changes import look
 from orchestration.defs.environments import Environment
 from orchestration.defs.partitions import POOL
 from orchestration.defs.resources import House
+from orchestration.defs.webhooks import DELIVERIES
 from orchestration.errors import UserError
 
 LAND = "land_and_meter"
@@ -20,16 +21,18 @@ AUDIT = "replay_audit"
 AUDIT_SAMPLE = 50
 
 
+#: The house; what is told of it has a job of its own.
+HOUSE = dg.AssetSelection.all() - dg.AssetSelection.assets(DELIVERIES)
 #: The same assets twice: by the hour for the running day, which stays open, and by the day.
 ASSET_JOBS = [
     dg.define_asset_job(
         LAND,
-        dg.AssetSelection.all(),
+        HOUSE,
         description="Land what has come in for the running day, meter it, and draw up drafts.",
     ),
     dg.define_asset_job(
         CLOSE,
-        dg.AssetSelection.all(),
+        HOUSE,
         description="Build a day that is over, check it, and close what is due at its end.",
     ),
 ]
