@@ -106,15 +106,21 @@ class SmallOutbox:
 
 
 @pytest.fixture
-def make_outbox(tmp_path, monkeypatch) -> Callable[[str], SmallOutbox]:
+def make_outbox(tmp_path, monkeypatch) -> Iterator[Callable[..., SmallOutbox]]:
     monkeypatch.setenv("TALLY_WEBHOOK_CRM", SECRET)
 
-    def make(engine: str = "duckdb") -> SmallOutbox:
+    kept = []
+
+    def make(engine: str = "duckdb", is_kept_open: bool = True) -> SmallOutbox:
         if engine == "duckdb":
             path = str(tmp_path / "outbox.duckdb")
 
             def opener() -> Warehouse:
                 return Warehouse("duckdb", duckdb.connect(path), path)
+
+            if is_kept_open:
+                # The file is then not written out each time that it is closed.
+                kept.append(duckdb.connect(path))
         else:
             variables = fresh_database("webhooks_small")
 
@@ -127,7 +133,9 @@ def make_outbox(tmp_path, monkeypatch) -> Callable[[str], SmallOutbox]:
                     warehouse.execute(statement)
         return SmallOutbox(opener)
 
-    return make
+    yield make
+    for connection in kept:
+        connection.close()
 
 
 @pytest.fixture
@@ -701,7 +709,7 @@ def write_endpoints(folder: Path, monkeypatch, url: str) -> None:
 @pytest.fixture
 def desk(make_outbox, tmp_path, monkeypatch):
     """The command line on a hand-filled house: tally(*words) -> exit code."""
-    outbox = make_outbox()
+    outbox = make_outbox(is_kept_open=False)
     monkeypatch.setenv("TALLY_DUCKDB_PATH", str(tmp_path / "outbox.duckdb"))
     monkeypatch.setenv("TALLY_TARGET", "duckdb")
     monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path / "target"))
