@@ -72,7 +72,7 @@ new_invoices as (
     from invoices
     left join currencies
         on invoices.currency = currencies.currency
-    where invoices.cutoff_at > (select told_until from told)
+    where invoices.cutoff_at > (select told.told_until from told)
 
 ),
 
@@ -102,7 +102,7 @@ created as (
             ('period_from', 'instant'),
             ('period_to', 'instant'),
             ('cutoff_at', 'instant'),
-        ]) }} as data
+        ]) }} as event_data
     from new_invoices
 
 ),
@@ -135,7 +135,7 @@ finalized as (
             ('amount_due_total', 'money'),
             ('adjusts_invoice_id', 'text'),
             ('action_id', 'text'),
-        ]) }} as data
+        ]) }} as event_data
     from new_invoices
     where new_invoices.status = 'final'
 
@@ -151,7 +151,7 @@ adjusting_lines as (
     from invoice_lines
     where
         adjusts_invoice_id is not null
-        and cutoff_at > (select told_until from told)
+        and cutoff_at > (select told.told_until from told)
     group by
         invoice_id,
         adjusts_invoice_id
@@ -195,7 +195,7 @@ adjusted as (
             ('cutoff_at', 'instant'),
             ('line_count', 'number'),
             ('adjusted_total', 'money'),
-        ]) }} as data
+        ]) }} as event_data
     from adjustments
 
 ),
@@ -225,9 +225,9 @@ crossed as (
             ('crossed_on', 'date'),
             ('threshold', 'decimal'),
             ('value_then', 'decimal'),
-        ]) }} as data
+        ]) }} as event_data
     from usage_alerts
-    where usage_alerts.cutoff_at > (select told_until from told)
+    where usage_alerts.cutoff_at > (select told.told_until from told)
 
 ),
 
@@ -239,7 +239,7 @@ new_credit_alerts as (
     from credit_alerts
     left join currencies
         on credit_alerts.currency = currencies.currency
-    where credit_alerts.crossed_on >= (select told_until_date from told)
+    where credit_alerts.crossed_on >= (select told.told_until_date from told)
 
 ),
 
@@ -264,7 +264,7 @@ low as (
             ('balance_total', 'money'),
             ('granted_total', 'money'),
             ('is_provisional', 'number'),
-        ]) }} as data
+        ]) }} as event_data
     from new_credit_alerts
 
 ),
@@ -279,7 +279,7 @@ daily_balances as (
         cast(sum(balance_total) as {{ type_total() }}) as balance_total,
         max(case when is_provisional then 1 else 0 end) = 1 as is_provisional
     from credit_balances_daily
-    where balance_date >= (select told_until_date from told) - 1
+    where balance_date >= (select told.told_until_date from told) - 1
     group by
         customer_id,
         currency,
@@ -296,7 +296,7 @@ daily_grants as (
     from credit_ledger_entries
     where
         entry_kind = 'grant'
-        and posted_date >= (select told_until_date from told)
+        and posted_date >= (select told.told_until_date from told)
     group by
         customer_id,
         currency,
@@ -327,7 +327,7 @@ exhaustions as (
         on daily_balances.currency = currencies.currency
     where
         daily_balances.balance_total = 0
-        and daily_balances.balance_date >= (select told_until_date from told)
+        and daily_balances.balance_date >= (select told.told_until_date from told)
         and (coalesce(days_before.balance_total, 0) > 0 or daily_grants.posted_date is not null)
 
 ),
@@ -347,7 +347,7 @@ exhausted as (
             ('currency', 'text'),
             ('exhausted_on', 'date'),
             ('is_provisional', 'number'),
-        ]) }} as data
+        ]) }} as event_data
     from exhaustions
 
 ),
@@ -387,5 +387,5 @@ select
     type_order,
     '{"type":"' || event_type
     || '","timestamp":"' || {{ iso_instant('occurred_at', false) }}
-    || '","data":' || data || '}' as payload
+    || '","data":' || event_data || '}' as payload
 from events
