@@ -240,6 +240,12 @@ def _add_receivables(parser: argparse.ArgumentParser) -> Callable[[argparse.Name
     return add_receivables_arguments(parser)
 
 
+def _add_webhooks(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    from orchestration.webhooks.commands import add_webhook_arguments
+
+    return add_webhook_arguments(parser)
+
+
 def _add_demo(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     return run_demo
 
@@ -255,6 +261,7 @@ COMMANDS = {
     "simulate": ("bill the past again under another catalogue, and compare", _add_simulate),
     "export": ("final documents as JSON, CSV, Parquet, HTML, PDF and receivables", _add_export),
     "receivables": ("read back what the receivables ledger says of documents", _add_receivables),
+    "webhooks": ("tell other systems of invoices, credits and usage", _add_webhooks),
     "verify": ("check that nothing that was closed has been altered", _add_verify),
     "replay": ("build what was closed again, and compare", _add_replay),
     "demo": ("land and build three months of an AI API business", _add_demo),

@@ -25,7 +25,7 @@ from orchestration.warehouse import Warehouse, connect, quote_identifier
 #: The schemas of a house; a side house has the same, each with its prefix.
 ROOMS = (
     "raw", "catalog", "reference", "staging", "metering", "subscriptions", "rating", "credits",
-    "entitlements", "invoicing", "ledger", "builds", "marts", "exports",
+    "entitlements", "invoicing", "ledger", "builds", "marts", "exports", "webhooks",
 )  # fmt: skip
 #: The first half of the keys of the locks by which one side house of a name is built at a time.
 LOCKS = 0x7A11

@@ -20,6 +20,7 @@ GROUPS = {
     ),
     "scenario": (
         "test_ledger",
+        "test_outbox",
         "test_simulate",
         "test_preview",
         "test_crash",

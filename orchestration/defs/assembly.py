@@ -13,6 +13,7 @@ from orchestration.defs.landing import landing_assets
 from orchestration.defs.resources import House
 from orchestration.defs.sensors import sensors
 from orchestration.defs.translation import Graph
+from orchestration.defs.webhooks import webhook_assets, webhook_job, webhook_schedule
 
 
 def assemble() -> dg.Definitions:
@@ -23,11 +24,12 @@ def assemble() -> dg.Definitions:
         assets=[
             landing_assets(),
             *HouseAssets(graph).definitions(),
+            webhook_assets(),
             *graph.ledger_specs(),
             *export_assets(),
         ],
-        jobs=[*ASSET_JOBS, *EXPORT_JOBS, replay_audit],
-        schedules=schedules(environment),
+        jobs=[*ASSET_JOBS, *EXPORT_JOBS, webhook_job, replay_audit],
+        schedules=[*schedules(environment), webhook_schedule(environment)],
         sensors=[*sensors(environment), export_sensor(environment)],
         # Which target is dbt's own to say (TALLY_TARGET).
         resources={"house": House()},

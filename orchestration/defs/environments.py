@@ -37,6 +37,7 @@ EVERY_DAY = frozenset(
         "land_and_meter_hourly",
         "close_cycles_daily",
         "replay_audit_weekly",
+        "deliver_webhooks_every_5_minutes",
         "landing_folder",
         "exports_after_close",
     }

@@ -11,6 +11,7 @@ from orchestration.defs.changes import look
 from orchestration.defs.environments import Environment
 from orchestration.defs.partitions import POOL
 from orchestration.defs.resources import House
+from orchestration.defs.webhooks import DELIVERIES
 from orchestration.errors import UserError
 
 LAND = "land_and_meter"
@@ -25,7 +26,7 @@ AUDIT_SAMPLE = 50
 #: What is made of closed days for others, by jobs of its own.
 INVOICE_FILES = dg.AssetKey(["exports", "invoice_files"])
 CREDIT_FILES = dg.AssetKey(["exports", "credit_balance_files"])
-HOUSE = dg.AssetSelection.all() - dg.AssetSelection.assets(INVOICE_FILES, CREDIT_FILES)
+HOUSE = dg.AssetSelection.all() - dg.AssetSelection.assets(INVOICE_FILES, CREDIT_FILES, DELIVERIES)
 
 #: The same assets twice: by the hour for the running day, which stays open, and by the day.
 LAND_JOB = dg.define_asset_job(
