@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -35,6 +36,12 @@ START = 240
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 GOOD_DAY, BAD_DAY = DAYS[1:]
 EVENTS = "raw/usage_events"
+RUNS = "{ runsOrError { ... on Runs { results { id status tags { key value } } } } }"
+DAY_TAGS = {
+    "dagster/partition",
+    "dagster/asset_partition_range_start",
+    "dagster/asset_partition_range_end",
+}
 
 
 def _event(day: str, number: int) -> str:
@@ -104,6 +111,10 @@ class Dagster:
         self.log.seek(0)
         raise AssertionError(f"{question}: {found}\n{self.log.read()[-3000:]}")
 
+    def runs(self) -> set[str]:
+        """The runs that there are."""
+        return {run["id"] for run in self.ask(RUNS)["runsOrError"]["results"]}
+
     def stop(self) -> None:
         os.killpg(self.process.pid, signal.SIGTERM)
         try:
@@ -146,22 +157,26 @@ def _picture(page: Any, name: str) -> None:
 
 def _materialize(dagster: Dagster, page: Any, day: str) -> str:
     """Launch one partition of the landing asset, by mouse; the status that its run ends with."""
+    before = dagster.runs()
     page.goto(f"{dagster.url}/assets/{EVENTS}")
-    page.get_by_test_id("materialize-button").first.click()
-    field = page.get_by_test_id("dimension-range-input").first
+    page.get_by_role("button", name="Materialize").first.click()
+    # The files of a load come along: Dagster asks whether that is meant.
+    page.get_by_role("button", name="Confirm").click()
+    page.get_by_text("Show all partitions").click()
+    field = page.locator("input[type=text]").last
     field.fill(day)
     field.press("Tab")
-    page.get_by_test_id("launch-button").click()
+    page.get_by_role("button", name=re.compile("^Launch")).click()
     ended = ("SUCCESS", "FAILURE", "CANCELED")
-    runs = "{ runsOrError { ... on Runs { results { status tags { key value } } } } }"
 
     def status(data: dict[str, Any]) -> str | None:
         for run in data["runsOrError"]["results"]:
-            if {"key": "dagster/partition", "value": day} in run["tags"]:
+            days = {tag["value"] for tag in run["tags"] if tag["key"] in DAY_TAGS}
+            if run["id"] not in before and days == {day}:
                 return run["status"] if run["status"] in ended else None
         return None
 
-    return dagster.wait(runs, status)
+    return dagster.wait(RUNS, status)
 
 
 def test_the_asset_graph_shows_the_rooms_of_the_house(dagster, page):
