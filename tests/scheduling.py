@@ -30,6 +30,8 @@ GROUPS = {
         "test_unit_tests",
     ),
     "order": ("test_order",),
+    "dagster_ui": ("test_dagster_ui",),
+    "dagster": ("test_dagster",),
     "corrections": ("test_corrections", "test_replay"),
     "late_catalog": ("test_late_catalog",),
     "actions": ("test_actions",),
