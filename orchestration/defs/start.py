@@ -1,7 +1,7 @@
 """`make dagster`: the UI on the demo's house.
 
-Puts the demo's usage into the landing folder, a folder a load day, and starts `dagster dev`, whose
-sensor lands it and builds the whole history as one run.
+Builds the demo where that was not done yet, puts usage of its last days into the landing folder,
+a folder a load day, and starts `dagster dev`, whose sensor lands them and builds their days.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,9 +19,12 @@ from orchestration.defs.environments import VARIABLE as ENVIRONMENT
 from orchestration.defs.exports import FOLDER_VARIABLE as EXPORTS
 from orchestration.defs.landing_folder import VARIABLE as LANDING
 from orchestration.demo import generate
+from orchestration.warehouse import has_warehouse
 
 HOME = PROJECT / ".tally" / "dagster"
 DEMO_FOLDER = PROJECT / ".tally" / "landing"
+#: Load days of the demo that are handed to the sensor; the others are there already.
+DEMO_DAYS = 3
 EXPORT_FOLDER = PROJECT / ".tally" / "exports"
 
 
@@ -32,18 +36,29 @@ def prepare_home(home: Path) -> Path:
 
 
 def prepare_demo(folder: Path) -> int:
-    """The demo's usage as landing files, each under its load day; how many there are."""
+    """The usage of the demo's last days as landing files, each under its load day; how many."""
     if any(folder.glob("loaded_on=*/*")):
         return sum(1 for _ in folder.glob("loaded_on=*/*"))
     scratch = folder / ".new"
     scratch.mkdir(parents=True, exist_ok=True)
-    files = generate(scratch)
-    for path, loaded_at in files:
+    for path, loaded_at in generate(scratch)[-DEMO_DAYS:]:
         day = folder / f"loaded_on={loaded_at.date().isoformat()}"
         day.mkdir(exist_ok=True)
         path.replace(day / path.name)
     shutil.rmtree(scratch)
-    return len(files)
+    return sum(1 for _ in folder.glob("loaded_on=*/*"))
+
+
+def build_demo_beside(log_file: Path) -> None:
+    """`tally demo` as a process of its own: the UI need not wait for it, and runs do."""
+    with log_file.open("w") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "orchestration.cli", "demo"],
+            cwd=PROJECT,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def main() -> None:
@@ -61,7 +76,12 @@ def main() -> None:
         os.environ.setdefault(name, value)
     prepare_home(Path(os.environ["DAGSTER_HOME"]))
     if os.environ[ENVIRONMENT] == "demo":
-        print(f"{prepare_demo(DEMO_FOLDER)} usage files of the demo are in {DEMO_FOLDER}")
+        count = prepare_demo(DEMO_FOLDER)
+        print(f"usage files of the demo's last {count} days are in {DEMO_FOLDER}")
+        if not has_warehouse(None):
+            log_file = PROJECT / ".tally" / "demo.log"
+            build_demo_beside(log_file)
+            print(f"the demo's three months are built beside the UI, see {log_file}")
     print(f"Dagster: http://127.0.0.1:{arguments.port}", flush=True)
     words = ["dev", "-m", "orchestration.definitions", "-h", "127.0.0.1"]
     words += ["-p", str(arguments.port)]
