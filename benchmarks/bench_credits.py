@@ -46,18 +46,31 @@ def write_catalog(folder: Path, case: Case) -> None:
     tiers = [{"up_to": "40", "unit_price": "0.04"}, {"unit_price": "0.03"}]
     tables: dict[str, list[dict[str, str]]] = {
         "customers": [
-            {"customer_id": one, "currency": "USD", "time_zone": "UTC", "billing_entity": "BENCH"}
+            {
+                "customer_id": one,
+                "name": one,
+                "currency": "USD",
+                "time_zone": "UTC",
+                "billing_entity": "BENCH",
+            }
             for one in customer_ids
         ],
         "products": [{"product_id": "api", "name": "API", "product_type": "api"}],
         "plans": [
-            {"plan_id": "bench", "product_id": "api", "cycle": "month", "alignment": "calendar"}
+            {
+                "plan_id": "bench",
+                "product_id": "api",
+                "name": "Bench",
+                "cycle": "month",
+                "alignment": "calendar",
+            }
         ],
         "charges": [
             {
                 "plan_id": "bench",
                 "charge_id": charge_id,
                 "position": str(position),
+                "name": f"Charge {position}",
                 "charge_type": "usage",
                 "meter": charge_id,
                 "meter_version": "1",
