@@ -62,7 +62,7 @@
 
     ),
 
-    part_rows as (
+    used_rows as (
 
         select
             {{ row | join(",\n            ") }}
@@ -72,251 +72,26 @@
 
     ),
 
-    touched_days as (
+    -- What is the same on all days of a price row is put on its days at the very end: until then a
+    -- row and its part go by numbers, of no meaning outside this query.
+    numbered_rows as (
 
         select
-            {{ part | join(",\n            ") }},
-            known_date,
-            usage_date
-        from usage
-        group by
-            {{ part | join(",\n            ") }},
-            known_date,
-            usage_date
+            used_rows.*,
+            row_number() over (order by {{ row | join(", ") }}) as row_rank,
+            dense_rank() over (order by {{ part | join(", ") }}) as part_rank,
+            count(*) over (partition by {{ part | join(", ") }}) as rows_in_part
+        from used_rows
 
     ),
 
-    loads as (
+    priced_rows as (
 
         select
-            {{ part | join(",\n            ") }},
-            known_date,
-            min(usage_date) as first_date,
-            max(usage_date) as last_date
-        from touched_days
-        group by
-            {{ part | join(",\n            ") }},
-            known_date
-
-    ),
-
-    placed_loads as (
-
-        select
-            loads.*,
-            coalesce(
-                loads.first_date <= max(loads.last_date) over (
-                    partition by {{ part | join(", ") }}
-                    order by loads.known_date
-                    rows between unbounded preceding and 1 preceding
-                ), false
-            ) as is_late,
-            min(
-                case when loads.known_date >= {{ first_posting_date() }} then loads.first_date end
-            ) over (partition by {{ part | join(", ") }}) as first_open_date
-        from loads
-
-    ),
-
-    known_days as (
-
-        select
-            {{ part | join(",\n            ") }},
-            usage_date,
-            min(known_date) as known_date
-        from touched_days
-        group by
-            {{ part | join(",\n            ") }},
-            usage_date
-
-    ),
-
-    -- From the day before the first that a late load touched on.
-    late_days as (
-
-        select
-            {%- for key in part %}
-            placed_loads.{{ key }},
-            {%- endfor %}
-            placed_loads.known_date,
-            placed_loads.first_date,
-            known_days.usage_date,
-            max(
-                case when known_days.usage_date < placed_loads.first_date then known_days.usage_date end
-            ) over (
-                partition by
-                    {%- for key in part %}
-                    placed_loads.{{ key }},
-                    {%- endfor %}
-                    placed_loads.known_date
-            ) as date_before
-        from placed_loads
-        inner join known_days
-            on
-                {%- for key in part %}
-                placed_loads.{{ key }} = known_days.{{ key }} and
-                {%- endfor %}
-                placed_loads.known_date >= known_days.known_date
-        where
-            placed_loads.is_late
-            and placed_loads.known_date >= {{ first_posting_date() }}
-
-    ),
-
-    grid as (
-
-        select
-            {%- for key in part %}
-            touched_days.{{ key }},
-            {%- endfor %}
-            part_rows.price_row_id,
-            touched_days.known_date,
-            touched_days.usage_date,
-            coalesce(usage.event_count, 0) as event_count,
-            coalesce(usage.quantity, 0) as quantity,
-            coalesce(usage.usage_amount, 0) as usage_amount
-        from touched_days
-        inner join part_rows
-            on
-                {%- for key in part %}
-                touched_days.{{ key }} = part_rows.{{ key }}{{ " and" if not loop.last }}
-                {%- endfor %}
-        left join usage
-            on
-                {%- for key in part %}
-                touched_days.{{ key }} = usage.{{ key }} and
-                {%- endfor %}
-                part_rows.price_row_id = usage.price_row_id
-                and touched_days.known_date = usage.known_date
-                and touched_days.usage_date = usage.usage_date
-
-    ),
-
-    running as (
-
-        select
-            {{ row | join(",\n            ") }},
-            known_date,
-            usage_date,
-            sum(event_count) over through_day as event_count,
-            sum(quantity) over through_day as quantity,
-            sum(usage_amount) over through_day as usage_amount
-        from grid
-        window
-            through_day as (
-                partition by {{ row | join(", ") }}
-                order by known_date, usage_date
-                rows between unbounded preceding and current row
-            )
-
-    ),
-
-    states as (
-
-        select
-            {%- for key in row %}
-            running.{{ key }},
-            {%- endfor %}
-            running.known_date,
-            running.usage_date,
-            false as is_late,
-            false as is_before,
-            running.event_count,
-            running.quantity,
-            running.usage_amount
-        from running
-        inner join placed_loads
-            on
-                {%- for key in part %}
-                running.{{ key }} = placed_loads.{{ key }} and
-                {%- endfor %}
-                running.known_date = placed_loads.known_date
-        where not placed_loads.is_late or placed_loads.known_date < {{ first_posting_date() }}
-
-        union all
-
-        select
-            {%- for key in part %}
-            late_days.{{ key }},
-            {%- endfor %}
-            part_rows.price_row_id,
-            late_days.known_date,
-            late_days.usage_date,
-            true as is_late,
-            late_days.usage_date < late_days.first_date as is_before,
-            coalesce(sum(usage.event_count), 0) as event_count,
-            coalesce(sum(usage.quantity), 0) as quantity,
-            coalesce(sum(usage.usage_amount), 0) as usage_amount
-        from late_days
-        inner join part_rows
-            on
-                {%- for key in part %}
-                late_days.{{ key }} = part_rows.{{ key }}{{ " and" if not loop.last }}
-                {%- endfor %}
-        left join usage
-            on
-                {%- for key in part %}
-                late_days.{{ key }} = usage.{{ key }} and
-                {%- endfor %}
-                part_rows.price_row_id = usage.price_row_id
-                and late_days.known_date >= usage.known_date
-                and late_days.usage_date >= usage.usage_date
-        where
-            late_days.usage_date >= late_days.first_date
-            or late_days.usage_date = late_days.date_before
-        group by
-            {%- for key in part %}
-            late_days.{{ key }},
-            {%- endfor %}
-            part_rows.price_row_id,
-            late_days.known_date,
-            late_days.usage_date,
-            late_days.first_date
-
-    ),
-
-    -- What was known before the run is rated where it is compared with: from the first day that
-    -- the run touches on, all of it where the period closes.
-    compared as (
-
-        select
-            states.*,
+            numbered_rows.*,
             periods.own_period_number,
-            placed_loads.first_open_date,
             periods.is_closing,
-            max(
-                case
-                    when
-                        states.known_date < {{ first_posting_date() }}
-                        and states.usage_date < placed_loads.first_open_date
-                        then states.usage_date
-                end
-            ) over (
-                partition by
-                    {%- for key in part %}
-                    states.{{ key }}{{ "," if not loop.last }}
-                    {%- endfor %}
-            ) as date_before
-        from states
-        inner join periods
-            on
-                states.subscription_id = periods.subscription_id
-                and states.period_number = periods.period_number
-        inner join placed_loads
-            on
-                {%- for key in part %}
-                states.{{ key }} = placed_loads.{{ key }} and
-                {%- endfor %}
-                states.known_date = placed_loads.known_date
-
-    ),
-
-    quantities as (
-
-        select
-            compared.*,
             price_rows.plan_id,
-            price_rows.part_from,
             price_rows.charge_position,
             price_rows.price_position,
             price_rows.dimension_values,
@@ -327,18 +102,303 @@
             price_rows.share_numerator,
             price_rows.share_denominator,
             price_rows.is_rated_in_full,
-            {{ is_in_range('compared.quantity', 'compared.usage_amount') }} as is_in_range
-        from compared
+            limits.maximum
+        from numbered_rows
+        inner join periods
+            on
+                numbered_rows.subscription_id = periods.subscription_id
+                and numbered_rows.period_number = periods.period_number
         inner join price_rows
             on
                 {%- for key in row %}
-                compared.{{ key }} = price_rows.{{ key }}{{ " and" if not loop.last }}
+                numbered_rows.{{ key }} = price_rows.{{ key }}{{ " and" if not loop.last }}
                 {%- endfor %}
+        left join limits
+            on
+                {%- for key in part %}
+                numbered_rows.{{ key }} = limits.{{ key }}{{ " and" if not loop.last }}
+                {%- endfor %}
+
+    ),
+
+    moved_days as (
+
+        select
+            priced_rows.row_rank,
+            priced_rows.part_rank,
+            priced_rows.rows_in_part,
+            usage.known_date,
+            usage.usage_date,
+            usage.event_count,
+            usage.quantity,
+            usage.usage_amount
+        from usage
+        inner join priced_rows
+            on
+                {%- for key in row %}
+                usage.{{ key }} = priced_rows.{{ key }}{{ " and" if not loop.last }}
+                {%- endfor %}
+
+    ),
+
+    loads as (
+
+        select
+            part_rank,
+            known_date,
+            min(usage_date) as first_date,
+            max(usage_date) as last_date
+        from moved_days
+        group by
+            part_rank,
+            known_date
+
+    ),
+
+    placed_loads as (
+
+        select
+            part_rank,
+            known_date,
+            first_date,
+            coalesce(
+                first_date <= max(last_date) over (
+                    partition by part_rank
+                    order by known_date
+                    rows between unbounded preceding and 1 preceding
+                ), false
+            ) as is_late
+        from loads
+
+    ),
+
+    late_loads as (
+
+        select
+            part_rank,
+            known_date,
+            first_date
+        from placed_loads
         where
-            compared.known_date >= {{ first_posting_date() }}
-            or compared.is_closing
-            or compared.usage_date >= compared.first_open_date
-            or compared.usage_date = compared.date_before
+            is_late
+            and known_date >= {{ first_posting_date() }}
+
+    ),
+
+    first_open_days as (
+
+        select
+            part_rank,
+            min(first_date) as first_open_date
+        from loads
+        where known_date >= {{ first_posting_date() }}
+        group by part_rank
+
+    ),
+
+    known_days as (
+
+        select
+            part_rank,
+            usage_date,
+            min(known_date) as known_date
+        from moved_days
+        where part_rank in (select part_rank from late_loads)
+        group by
+            part_rank,
+            usage_date
+
+    ),
+
+    -- From the day before the first that a late load touched on.
+    late_days as (
+
+        select
+            late_loads.part_rank,
+            late_loads.known_date,
+            late_loads.first_date,
+            known_days.usage_date,
+            max(
+                case when known_days.usage_date < late_loads.first_date then known_days.usage_date end
+            ) over (partition by late_loads.part_rank, late_loads.known_date) as date_before
+        from late_loads
+        inner join known_days
+            on
+                late_loads.part_rank = known_days.part_rank
+                and late_loads.known_date >= known_days.known_date
+
+    ),
+
+    -- A day that moved one price row of a part moves what the part's others have left of its
+    -- allowance and its maximum.
+    moved_parts as (
+
+        select
+            part_rank,
+            known_date,
+            usage_date
+        from moved_days
+        where rows_in_part > 1
+        group by
+            part_rank,
+            known_date,
+            usage_date
+
+    ),
+
+    grid as (
+
+        select
+            row_rank,
+            part_rank,
+            known_date,
+            usage_date,
+            event_count,
+            quantity,
+            usage_amount
+        from moved_days
+
+        union all
+
+        select
+            priced_rows.row_rank,
+            moved_parts.part_rank,
+            moved_parts.known_date,
+            moved_parts.usage_date,
+            0 as event_count,
+            0 as quantity,
+            0 as usage_amount
+        from moved_parts
+        inner join priced_rows
+            on moved_parts.part_rank = priced_rows.part_rank
+        left join moved_days
+            on
+                priced_rows.row_rank = moved_days.row_rank
+                and moved_parts.known_date = moved_days.known_date
+                and moved_parts.usage_date = moved_days.usage_date
+        where moved_days.row_rank is null
+
+    ),
+
+    running as (
+
+        select
+            row_rank,
+            part_rank,
+            known_date,
+            usage_date,
+            sum(event_count) over through_day as event_count,
+            sum(quantity) over through_day as quantity,
+            sum(usage_amount) over through_day as usage_amount
+        from grid
+        window
+            through_day as (
+                partition by row_rank
+                order by known_date, usage_date
+                rows between unbounded preceding and current row
+            )
+
+    ),
+
+    states as (
+
+        select
+            running.row_rank,
+            running.part_rank,
+            running.known_date,
+            running.usage_date,
+            false as is_late,
+            false as is_before,
+            running.event_count,
+            running.quantity,
+            running.usage_amount
+        from running
+        left join late_loads
+            on
+                running.part_rank = late_loads.part_rank
+                and running.known_date = late_loads.known_date
+        where late_loads.part_rank is null
+
+        union all
+
+        select
+            priced_rows.row_rank,
+            late_days.part_rank,
+            late_days.known_date,
+            late_days.usage_date,
+            true as is_late,
+            late_days.usage_date < late_days.first_date as is_before,
+            coalesce(sum(moved_days.event_count), 0) as event_count,
+            coalesce(sum(moved_days.quantity), 0) as quantity,
+            coalesce(sum(moved_days.usage_amount), 0) as usage_amount
+        from late_days
+        inner join priced_rows
+            on late_days.part_rank = priced_rows.part_rank
+        left join moved_days
+            on
+                priced_rows.row_rank = moved_days.row_rank
+                and late_days.known_date >= moved_days.known_date
+                and late_days.usage_date >= moved_days.usage_date
+        where
+            late_days.usage_date >= late_days.first_date
+            or late_days.usage_date = late_days.date_before
+        group by
+            priced_rows.row_rank,
+            late_days.part_rank,
+            late_days.known_date,
+            late_days.usage_date,
+            late_days.first_date
+
+    ),
+
+    -- What was known before the run is rated where it is compared with: from the first day that
+    -- the run touches on, all of it where the period closes.
+    days_before as (
+
+        select
+            states.row_rank,
+            max(states.usage_date) as date_before
+        from states
+        inner join first_open_days
+            on
+                states.part_rank = first_open_days.part_rank
+                and states.usage_date < first_open_days.first_open_date
+        where states.known_date < {{ first_posting_date() }}
+        group by states.row_rank
+
+    ),
+
+    quantities as (
+
+        select
+            states.*,
+            first_open_days.first_open_date,
+            priced_rows.is_closing,
+            priced_rows.rows_in_part,
+            priced_rows.price_row_id,
+            priced_rows.price_position,
+            priced_rows.dimension_values,
+            priced_rows.exponent,
+            priced_rows.pricing_model,
+            priced_rows.available_quantity,
+            priced_rows.flat_fee_at_zero,
+            priced_rows.share_numerator,
+            priced_rows.share_denominator,
+            priced_rows.is_rated_in_full,
+            priced_rows.maximum,
+            {{ is_in_range('states.quantity', 'states.usage_amount') }} as is_in_range
+        from states
+        inner join priced_rows
+            on states.row_rank = priced_rows.row_rank
+        left join first_open_days
+            on states.part_rank = first_open_days.part_rank
+        left join days_before
+            on states.row_rank = days_before.row_rank
+        where
+            states.known_date >= {{ first_posting_date() }}
+            or priced_rows.is_closing
+            or states.usage_date >= first_open_days.first_open_date
+            or states.usage_date = days_before.date_before
 
     ),
 
@@ -352,15 +412,22 @@
 
     ),
 
+    -- An allowance that a part's rows share is used up in their order.
     allowed as (
+
+        select
+            billable.*,
+            billable.billable_quantity as running_quantity
+        from billable
+        where billable.rows_in_part = 1
+
+        union all
 
         select
             billable.*,
             sum(billable.billable_quantity) over (
                 partition by
-                    {%- for key in part %}
-                    billable.{{ key }},
-                    {%- endfor %}
+                    billable.part_rank,
                     billable.known_date,
                     billable.usage_date
                 order by
@@ -369,6 +436,7 @@
                 rows between unbounded preceding and current row
             ) as running_quantity
         from billable
+        where billable.rows_in_part > 1
 
     ),
 
@@ -395,9 +463,7 @@
     applied_bands as (
 
         select
-            {%- for key in row %}
-            uncovered.{{ key }},
-            {%- endfor %}
+            uncovered.row_rank,
             uncovered.known_date,
             uncovered.usage_date,
             uncovered.pricing_model,
@@ -441,7 +507,7 @@
     steps as (
 
         select
-            {{ row | join(",\n            ") }},
+            row_rank,
             known_date,
             usage_date,
             {{ step_units(pricing_models()) }} as units,
@@ -468,7 +534,7 @@
     row_totals as (
 
         select
-            {{ row | join(",\n            ") }},
+            row_rank,
             known_date,
             usage_date,
             count(*) - count(amount) as uncomputed_count,
@@ -478,7 +544,7 @@
             ) as fee_amount
         from priced
         group by
-            {{ row | join(",\n            ") }},
+            row_rank,
             known_date,
             usage_date
 
@@ -499,10 +565,8 @@
         from uncovered
         left join row_totals
             on
-                {%- for key in row %}
-                uncovered.{{ key }} = row_totals.{{ key }} and
-                {%- endfor %}
-                uncovered.known_date = row_totals.known_date
+                uncovered.row_rank = row_totals.row_rank
+                and uncovered.known_date = row_totals.known_date
                 and uncovered.usage_date = row_totals.usage_date
 
     ),
@@ -519,22 +583,39 @@
     rounded as (
 
         select
-            exact.*,
+            row_rank,
+            part_rank,
+            known_date,
+            usage_date,
+            is_late,
+            is_before,
+            is_closing,
+            first_open_date,
+            rows_in_part,
+            price_position,
+            dimension_values,
+            maximum,
             {{ round_money('exact.exact_amount', 'exact.exponent') }} as rounded_total
         from exact
 
     ),
 
+    -- So is a maximum.
     summed as (
 
         select
             rounded.*,
-            limits.maximum,
+            rounded.rounded_total as running_total
+        from rounded
+        where rounded.rows_in_part = 1
+
+        union all
+
+        select
+            rounded.*,
             sum(rounded.rounded_total) over (
                 partition by
-                    {%- for key in part %}
-                    rounded.{{ key }},
-                    {%- endfor %}
+                    rounded.part_rank,
                     rounded.known_date,
                     rounded.usage_date
                 order by
@@ -543,25 +624,42 @@
                 rows between unbounded preceding and current row
             ) as running_total
         from rounded
-        left join limits
-            on
-                {%- for key in part %}
-                rounded.{{ key }} = limits.{{ key }}{{ " and" if not loop.last }}
-                {%- endfor %}
+        where rounded.rows_in_part > 1
 
     ),
 
     through_days as (
 
         select
-            summed.*,
+            row_rank,
+            known_date,
+            usage_date,
+            is_late,
+            is_before,
+            is_closing,
+            first_open_date,
             case
-                when summed.maximum is null then summed.rounded_total
+                when maximum is null then rounded_total
                 else
-                    least(summed.running_total, summed.maximum)
-                    - least(summed.running_total - summed.rounded_total, summed.maximum)
+                    least(running_total, maximum)
+                    - least(running_total - rounded_total, maximum)
             end as total_through
         from summed
+
+    ),
+
+    neighbours as (
+
+        select
+            through_days.*,
+            lag(known_date) over states_so_far as known_date_before,
+            lag(total_through) over states_so_far as total_before
+        from through_days
+        window
+            states_so_far as (
+                partition by row_rank
+                order by known_date, usage_date
+            )
 
     ),
 
@@ -569,46 +667,41 @@
     days as (
 
         select
-            through_days.*,
-            total_through - coalesce(
-                case
-                    when is_late
-                        then lag(total_through) over (
-                            partition by {{ row | join(", ") }}, known_date
-                            order by usage_date
-                        )
-                    else lag(total_through) over (
-                        partition by {{ row | join(", ") }}
-                        order by known_date, usage_date
-                    )
-                end, 0
-            ) as target_total
-        from through_days
+            row_rank,
+            known_date,
+            usage_date,
+            case
+                when is_late and known_date_before <> known_date then total_through
+                else total_through - coalesce(total_before, 0)
+            end as target_total
+        from neighbours
+        where
+            not is_before
+            and (
+                known_date >= {{ first_posting_date() }}
+                or is_closing
+                or usage_date >= first_open_date
+            )
 
     )
 
     select
         {{ rated_line_id(
-            'days', 'own_period_number', "'usage'", 'days.dimension_values'
+            'priced_rows', 'own_period_number', "'usage'", 'priced_rows.dimension_values'
         ) }} as rated_line_id,
-        days.subscription_id,
-        days.period_number,
+        priced_rows.subscription_id,
+        priced_rows.period_number,
         days.known_date,
         days.usage_date,
-        days.plan_id,
-        days.charge_id,
-        days.part_number,
-        days.charge_position,
-        days.price_position,
-        days.dimension_values,
+        priced_rows.plan_id,
+        priced_rows.charge_id,
+        priced_rows.part_number,
+        priced_rows.charge_position,
+        priced_rows.price_position,
+        priced_rows.dimension_values,
         cast(greatest(days.target_total, 0) as {{ type_total() }}) as target_total
     from days
-    where
-        not days.is_before
-        and (
-            days.known_date >= {{ first_posting_date() }}
-            or days.is_closing
-            or days.usage_date >= days.first_open_date
-        )
+    inner join priced_rows
+        on days.row_rank = priced_rows.row_rank
     {%- endif %}
 {%- endmacro %}
