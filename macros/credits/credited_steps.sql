@@ -22,7 +22,8 @@
         select
             customer_id,
             currency,
-            min(recorded_date) as granted_from_date
+            min(recorded_date) as granted_from_date,
+            row_number() over (order by customer_id, currency) as account_rank
         from {{ ref("int_credits__grants") }}
         group by
             customer_id,
@@ -97,7 +98,8 @@
             own_rated_line_id,
             posted_date,
             moment_number,
-            is_kept
+            is_kept,
+            sum(step_total) as whole_total
         from ratings
         group by
             own_rated_line_id,
@@ -117,6 +119,7 @@
             netted.moment_number,
             rating_moments.posted_date as rated_date,
             rating_moments.moment_number as rated_number,
+            rating_moments.whole_total,
             netted.posted_date = rating_moments.posted_date
             and netted.moment_number = rating_moments.moment_number as is_own,
             row_number() over (
@@ -154,6 +157,7 @@
             moment_number,
             max(case when recency = 1 then rated_date end) as now_date,
             max(case when recency = 1 then rated_number end) as now_number,
+            max(case when recency = 1 then whole_total end) as whole_total,
             coalesce(
                 max(case when recency = 1 and not is_own then rated_date end),
                 max(case when recency = 2 then rated_date end),
@@ -174,11 +178,27 @@
     ),
 
     -- What lines say of themselves. One that is posted for the first time by a correction has the
-    -- id of that rating.
+    -- id of that rating. (Asked for by two equalities: by one condition it would be a nested loop.)
+    line_ids as (
+
+        select
+            own_rated_line_id,
+            own_rated_line_id as rated_line_id
+        from netted
+
+        union
+
+        select
+            own_rated_line_id,
+            rated_line_id
+        from netted
+
+    ),
+
     described as (
 
         select
-            netted.own_rated_line_id,
+            line_ids.own_rated_line_id,
             rated_lines.subscription_id,
             rated_lines.plan_id,
             rated_lines.charge_id,
@@ -190,17 +210,17 @@
             rated_lines.period_from,
             rated_lines.period_to,
             row_number() over (
-                partition by netted.own_rated_line_id
+                partition by line_ids.own_rated_line_id
                 order by
                     case
-                        when rated_lines.rated_line_id = netted.own_rated_line_id then 1
+                        when rated_lines.rated_line_id = line_ids.own_rated_line_id then 1
                         else 2
                     end,
                     {{ binary_order('rated_lines.rated_line_id') }}
             ) as preference
-        from netted
+        from line_ids
         inner join rated_lines
-            on rated_lines.rated_line_id in (netted.own_rated_line_id, netted.rated_line_id)
+            on line_ids.rated_line_id = rated_lines.rated_line_id
 
     ),
 
@@ -246,75 +266,14 @@
 
     ),
 
-    vector_rows as (
-
-        select
-            chosen_ratings.own_rated_line_id,
-            chosen_ratings.posted_date,
-            chosen_ratings.moment_number,
-            ratings.usage_date,
-            ratings.step_total as step_now,
-            0 as step_before
-        from chosen_ratings
-        inner join ratings
-            on
-                chosen_ratings.own_rated_line_id = ratings.own_rated_line_id
-                and chosen_ratings.now_date = ratings.posted_date
-                and chosen_ratings.now_number = ratings.moment_number
-
-        union all
-
-        select
-            chosen_ratings.own_rated_line_id,
-            chosen_ratings.posted_date,
-            chosen_ratings.moment_number,
-            ratings.usage_date,
-            0 as step_now,
-            ratings.step_total as step_before
-        from chosen_ratings
-        inner join ratings
-            on
-                chosen_ratings.own_rated_line_id = ratings.own_rated_line_id
-                and chosen_ratings.before_date = ratings.posted_date
-                and chosen_ratings.before_number = ratings.moment_number
-
-        union all
+    -- A line at a moment goes by a number, of no meaning outside this query. One that closes at what
+    -- its days come to asks for no more than it did: most do, and need not be looked at by the day.
+    line_moments as (
 
         select
             netted.own_rated_line_id,
             netted.posted_date,
             netted.moment_number,
-            own_days.own_date as usage_date,
-            0 as step_now,
-            0 as step_before
-        from netted
-        inner join own_days
-            on netted.own_rated_line_id = own_days.own_rated_line_id
-
-    ),
-
-    vectors as (
-
-        select
-            own_rated_line_id,
-            posted_date,
-            moment_number,
-            usage_date,
-            cast(sum(step_now) as {{ type_total() }}) as step_now,
-            cast(sum(step_before) as {{ type_total() }}) as step_before
-        from vector_rows
-        group by
-            own_rated_line_id,
-            posted_date,
-            moment_number,
-            usage_date
-
-    ),
-
-    summed as (
-
-        select
-            vectors.*,
             netted.customer_id,
             netted.currency,
             netted.subscription_id,
@@ -323,29 +282,126 @@
             greatest(netted.net_total, 0) as net_now,
             greatest(netted.net_before, 0) as net_before,
             own_days.own_date,
-            sum(vectors.step_now) over days_so_far as through_now,
-            sum(vectors.step_before) over days_so_far as through_before,
-            sum(vectors.step_now) over whole_line as whole_now,
-            sum(vectors.step_before) over whole_line as whole_before
-        from vectors
-        inner join netted
-            on
-                vectors.own_rated_line_id = netted.own_rated_line_id
-                and vectors.posted_date = netted.posted_date
-                and vectors.moment_number = netted.moment_number
+            chosen_ratings.now_date,
+            chosen_ratings.now_number,
+            chosen_ratings.before_date,
+            chosen_ratings.before_number,
+            row_number() over (
+                order by netted.own_rated_line_id, netted.posted_date, netted.moment_number
+            ) as moment_rank
+        from netted
         inner join own_days
-            on vectors.own_rated_line_id = own_days.own_rated_line_id
+            on netted.own_rated_line_id = own_days.own_rated_line_id
+        left join chosen_ratings
+            on
+                netted.own_rated_line_id = chosen_ratings.own_rated_line_id
+                and netted.posted_date = chosen_ratings.posted_date
+                and netted.moment_number = chosen_ratings.moment_number
+        where
+            not netted.is_own_close
+            or greatest(netted.net_total, 0) <> coalesce(chosen_ratings.whole_total, 0)
+
+    ),
+
+    vector_rows as (
+
+        select
+            line_moments.moment_rank,
+            ratings.usage_date,
+            ratings.step_total as step_now,
+            0 as step_before
+        from line_moments
+        inner join ratings
+            on
+                line_moments.own_rated_line_id = ratings.own_rated_line_id
+                and line_moments.now_date = ratings.posted_date
+                and line_moments.now_number = ratings.moment_number
+
+        union all
+
+        select
+            line_moments.moment_rank,
+            ratings.usage_date,
+            0 as step_now,
+            ratings.step_total as step_before
+        from line_moments
+        inner join ratings
+            on
+                line_moments.own_rated_line_id = ratings.own_rated_line_id
+                and line_moments.before_date = ratings.posted_date
+                and line_moments.before_number = ratings.moment_number
+
+        union all
+
+        select
+            moment_rank,
+            own_date as usage_date,
+            0 as step_now,
+            0 as step_before
+        from line_moments
+
+    ),
+
+    vectors as (
+
+        select
+            moment_rank,
+            usage_date,
+            cast(sum(step_now) as {{ type_total() }}) as step_now,
+            cast(sum(step_before) as {{ type_total() }}) as step_before
+        from vector_rows
+        group by
+            moment_rank,
+            usage_date
+
+    ),
+
+    wholes as (
+
+        select
+            moment_rank,
+            sum(step_now) as whole_now,
+            sum(step_before) as whole_before
+        from vectors
+        group by moment_rank
+
+    ),
+
+    running as (
+
+        select
+            moment_rank,
+            usage_date,
+            step_now,
+            step_before,
+            sum(step_now) over days_so_far as through_now,
+            sum(step_before) over days_so_far as through_before
+        from vectors
         window
             days_so_far as (
-                partition by
-                    vectors.own_rated_line_id, vectors.posted_date, vectors.moment_number
-                order by vectors.usage_date
+                partition by moment_rank
+                order by usage_date
                 rows between unbounded preceding and current row
-            ),
-            whole_line as (
-                partition by
-                    vectors.own_rated_line_id, vectors.posted_date, vectors.moment_number
             )
+
+    ),
+
+    summed as (
+
+        select
+            line_moments.*,
+            running.usage_date,
+            running.step_now,
+            running.step_before,
+            running.through_now,
+            running.through_before,
+            wholes.whole_now,
+            wholes.whole_before
+        from running
+        inner join wholes
+            on running.moment_rank = wholes.moment_rank
+        inner join line_moments
+            on running.moment_rank = line_moments.moment_rank
 
     ),
 
@@ -435,7 +491,8 @@
             charge_position,
             part_number,
             price_position,
-            dimension_values
+            dimension_values,
+            1 as told_by
         from daily_targets
         where
             is_first_rating
@@ -458,28 +515,56 @@
             cast(null as integer) as charge_position,
             cast(null as integer) as part_number,
             cast(null as integer) as price_position,
-            cast(null as {{ type_text() }}) as dimension_values
+            cast(null as {{ type_text() }}) as dimension_values,
+            2 as told_by
         from vanished
+
+    ),
+
+    open_lines as (
+
+        select
+            own_rated_line_id,
+            row_number() over (order by own_rated_line_id) as line_rank
+        from open_states
+        group by own_rated_line_id
+
+    ),
+
+    following_states as (
+
+        select
+            open_states.*,
+            lag(open_states.usage_date) over states_so_far as usage_date_before,
+            lag(open_states.target_total) over states_so_far as total_before
+        from open_states
+        inner join open_lines
+            on open_states.own_rated_line_id = open_lines.own_rated_line_id
+        window
+            states_so_far as (
+                partition by open_lines.line_rank
+                order by open_states.usage_date, open_states.known_date
+            )
 
     ),
 
     open_targets as (
 
         select
-            open_states.*,
+            following_states.*,
             coalesce(
-                lag(open_states.target_total) over (
-                    partition by open_states.own_rated_line_id, open_states.usage_date
-                    order by open_states.known_date
-                ),
+                case
+                    when following_states.usage_date_before = following_states.usage_date
+                        then following_states.total_before
+                end,
                 asked_before.target_total,
                 0
             ) as target_before
-        from open_states
+        from following_states
         left join asked_before
             on
-                open_states.own_rated_line_id = asked_before.own_rated_line_id
-                and open_states.usage_date = asked_before.usage_date
+                following_states.own_rated_line_id = asked_before.own_rated_line_id
+                and following_states.usage_date = asked_before.usage_date
 
     ),
 
@@ -503,6 +588,7 @@
             open_targets.part_number,
             open_targets.price_position,
             open_targets.dimension_values,
+            open_targets.told_by,
             open_targets.cutoff_at
         from open_targets
         inner join invoice_periods
@@ -510,7 +596,9 @@
                 open_targets.subscription_id = invoice_periods.subscription_id
                 and open_targets.own_period_number
                 = invoice_periods.invoice_number_in_subscription
-        where open_targets.known_date >= {{ first_posting_date() }}
+        where
+            open_targets.known_date >= {{ first_posting_date() }}
+            and open_targets.target_total <> open_targets.target_before
 
         union all
 
@@ -532,12 +620,44 @@
             described.part_number,
             described.price_position,
             described.dimension_values,
+            3 as told_by,
             cast(null as {{ type_timestamp() }}) as cutoff_at
         from closing_targets
         inner join described
             on
                 closing_targets.own_rated_line_id = described.own_rated_line_id
                 and described.preference = 1
+        where closing_targets.target_total <> closing_targets.target_before
+
+    ),
+
+    -- The order of lines within a day of usage, found once a line and not once a day of it. What is
+    -- said of a line is the same wherever the same tells it: its rating, nothing any more, a document.
+    placed_lines as (
+
+        select
+            own_rated_line_id,
+            told_by,
+            row_number() over (
+                order by
+                    case
+                        when min(line_kind) in ('true_up', 'overage') then 3
+                        when min(line_kind) in ('usage', 'minimum') then 2
+                        else 1
+                    end,
+                    {{ binary_order('min(subscription_id)') }},
+                    min(charge_position),
+                    {{ binary_order('min(charge_id)') }},
+                    min(part_number),
+                    case when min(line_kind) = 'minimum' then 2 else 1 end,
+                    min(price_position),
+                    {{ binary_order('min(dimension_values)') }},
+                    {{ binary_order('own_rated_line_id') }}
+            ) as line_place
+        from steps
+        group by
+            own_rated_line_id,
+            told_by
 
     )
 
@@ -562,28 +682,18 @@
         end as kept_date,
         row_number() over (
             partition by
-                steps.customer_id, steps.currency, steps.posted_date, steps.moment_number
-            order by
-                steps.usage_date,
-                case
-                    when steps.line_kind in ('true_up', 'overage') then 3
-                    when steps.line_kind in ('usage', 'minimum') then 2
-                    else 1
-                end,
-                {{ binary_order('steps.subscription_id') }},
-                steps.charge_position,
-                {{ binary_order('steps.charge_id') }},
-                steps.part_number,
-                case when steps.line_kind = 'minimum' then 2 else 1 end,
-                steps.price_position,
-                {{ binary_order('steps.dimension_values') }},
-                {{ binary_order('steps.own_rated_line_id') }}
+                granted.account_rank, steps.posted_date, steps.moment_number
+            order by steps.usage_date, placed_lines.line_place
         ) as step_order
     from steps
     inner join granted
         on
             steps.customer_id = granted.customer_id
             and steps.currency = granted.currency
+    inner join placed_lines
+        on
+            steps.own_rated_line_id = placed_lines.own_rated_line_id
+            and steps.told_by = placed_lines.told_by
     left join plans
         on steps.plan_id = plans.plan_id
     left join charges
@@ -591,7 +701,6 @@
             steps.plan_id = charges.plan_id
             and steps.charge_id = charges.charge_id
             and steps.line_kind in ('usage', 'minimum')
-    where steps.target_total <> steps.target_before
     {%- endif %}
 {%- endmacro %}
 
