@@ -11,7 +11,9 @@
     interval of the running sums meets the demand's (one sort, whatever the number of grants).
 
     Tables: credit_fold_grants (what is left of each), credit_fold_demands, credit_fold_breaks
-    (moments that begin a stretch, with their falls or move), credit_fold_entries.
+    (moments that begin a stretch, with their falls or move), credit_fold_entries; within a stretch
+    credit_fold_runs and credit_fold_left (what its demands still ask for). An account, here, is a
+    customer's grants in one currency; it goes by a number, of no meaning outside the fold.
 #}
 {% macro fold_credits() -%}
     {%- if execute and flags.WHICH not in ["parse", "list", "ls", "compile"] and has_grants() -%}
@@ -87,6 +89,7 @@
         grants.grant_id,
         grants.customer_id,
         grants.currency,
+        dense_rank() over (order by grants.customer_id, grants.currency) as account_number,
         grants.kind,
         grants.scope,
         grants.scope_id,
@@ -265,84 +268,108 @@
     create temporary table credit_fold_demands as
     with
 
-    steps as (
+    accounts as (
 
-        select * from {{ ref("int_credits__steps") }}
-        where asked_total > 0
+        select
+            customer_id,
+            currency,
+            account_number
+        from credit_fold_grants
+        group by
+            customer_id,
+            currency,
+            account_number
+
+    ),
+
+    demands as (
+
+        select
+            accounts.account_number,
+            row_number() over (
+                partition by accounts.account_number
+                order by steps.posted_date, steps.moment_number, steps.step_order
+            ) as demand_number,
+            steps.posted_date,
+            steps.moment_number,
+            steps.usage_date,
+            steps.rated_line_id,
+            steps.invoice_id,
+            steps.subscription_id,
+            steps.product_id,
+            steps.meter,
+            steps.is_true_up,
+            steps.asked_total as left_total
+        from {{ ref("int_credits__steps") }} as steps
+        inner join accounts
+            on
+                steps.customer_id = accounts.customer_id
+                and steps.currency = accounts.currency
+        where steps.asked_total > 0
+
+    ),
+
+    breaks as (
+
+        select
+            accounts.account_number,
+            breaks.posted_date,
+            breaks.moment_number,
+            breaks.stretch_number
+        from credit_fold_breaks as breaks
+        inner join accounts
+            on
+                breaks.customer_id = accounts.customer_id
+                and breaks.currency = accounts.currency
 
     ),
 
     placed as (
 
         select
-            customer_id,
-            currency,
+            account_number,
             posted_date,
             moment_number,
-            step_order,
+            demand_number,
             1 as is_demand,
             cast(0 as {{ type_count() }}) as stretch_number
-        from steps
+        from demands
+        where account_number in (select account_number from breaks)
 
         union all
 
         select
-            customer_id,
-            currency,
+            account_number,
             posted_date,
             moment_number,
-            0 as step_order,
+            cast(null as {{ type_count() }}) as demand_number,
             0 as is_demand,
             stretch_number
-        from credit_fold_breaks
+        from breaks
 
     ),
 
     stretched as (
 
         select
-            customer_id,
-            currency,
-            posted_date,
-            moment_number,
-            step_order,
-            is_demand,
+            account_number,
+            demand_number,
             max(stretch_number) over (
-                partition by customer_id, currency
+                partition by account_number
                 order by posted_date, moment_number, is_demand
-            ) as stretch_number,
-            row_number() over (
-                partition by customer_id, currency
-                order by posted_date, moment_number, is_demand, step_order
-            ) as demand_number
+            ) as stretch_number
         from placed
 
     )
 
     select
-        steps.customer_id,
-        steps.currency,
-        stretched.stretch_number,
-        stretched.demand_number,
-        steps.posted_date,
-        steps.moment_number,
-        steps.usage_date,
-        steps.rated_line_id,
-        steps.invoice_id,
-        steps.subscription_id,
-        steps.product_id,
-        steps.meter,
-        steps.is_true_up,
-        steps.asked_total as left_total
-    from steps
-    inner join stretched
+        demands.*,
+        coalesce(stretched.stretch_number, 0) as stretch_number
+    from demands
+    left join stretched
         on
-            steps.customer_id = stretched.customer_id
-            and steps.currency = stretched.currency
-            and steps.posted_date = stretched.posted_date
-            and steps.moment_number = stretched.moment_number
-            and steps.step_order = stretched.step_order
-            and stretched.is_demand = 1
+            demands.account_number = stretched.account_number
+            and demands.demand_number = stretched.demand_number
 {% endmacro %}
 
 {#
@@ -513,24 +540,36 @@
 
 {# The passes of one stretch. #}
 {% macro draw_credits(stretch_number) -%}
-    {%- do run_query("drop table if exists credit_fold_runs") -%}
+    {%- for name in ["runs", "left"] -%}
+        {%- do run_query("drop table if exists credit_fold_" ~ name) -%}
+    {%- endfor -%}
     {%- do run_query(credit_fold_runs(stretch_number)) -%}
     {%- set runs = run_query(
         "select run_number, max(grant_count) from (select run_number, count(*) as grant_count"
-        ~ " from credit_fold_runs group by customer_id, currency, run_number) as runs"
+        ~ " from credit_fold_runs group by account_number, run_number) as runs"
         ~ " group by run_number order by run_number"
     ).rows -%}
-    {%- set left = "(select * from credit_fold_demands where stretch_number = "
-        ~ stretch_number ~ ")" -%}
-    {%- set names = {"left": left} -%}
-    {%- for row in runs -%}
-        {%- set name = "credit_fold_left_" ~ (loop.index % 2) -%}
-        {%- do run_query("drop table if exists " ~ name) -%}
-        {%- do run_query(credit_pass(name, names["left"], row[0])) -%}
-        {%- do run_query(credits_drawn(name, stretch_number, row[0], row[1] > 1)) -%}
-        {%- do names.update({"left": name}) -%}
-    {%- endfor -%}
-    {%- if runs -%} {%- do settle_grants(stretch_number, "=") -%} {%- endif -%}
+    {%- if runs -%}
+        {%- do run_query(
+            "create temporary table credit_fold_left as select * from credit_fold_demands"
+            ~ " where stretch_number = " ~ stretch_number
+        ) -%}
+        {%- for row in runs -%}
+            {%- do run_query("drop table if exists credit_fold_pass") -%}
+            {%- do run_query(credit_pass(row[0])) -%}
+            {%- do run_query(credits_drawn(stretch_number, row[0], row[1] > 1)) -%}
+            {%- if not loop.last -%}
+                {%- do run_query(
+                    "update credit_fold_left"
+                    ~ " set left_total = credit_fold_left.left_total - pass.drawn_total"
+                    ~ " from credit_fold_pass as pass"
+                    ~ " where credit_fold_left.account_number = pass.account_number"
+                    ~ " and credit_fold_left.demand_number = pass.demand_number"
+                ) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- do settle_grants(stretch_number, "=") -%}
+    {%- endif -%}
 {%- endmacro %}
 
 {#
@@ -544,17 +583,14 @@
     bounds as (
 
         select
-            customer_id,
-            currency,
+            account_number,
             min(usage_date) as first_usage_date,
             max(usage_date) as last_usage_date,
             min(posted_date) as first_posted_date,
             max(posted_date) as last_posted_date
         from credit_fold_demands
         where stretch_number = {{ stretch_number }}
-        group by
-            customer_id,
-            currency
+        group by account_number
 
     ),
 
@@ -564,6 +600,7 @@
             grants.grant_id,
             grants.customer_id,
             grants.currency,
+            grants.account_number,
             grants.draw_rank,
             grants.left_total,
             grants.scope,
@@ -575,9 +612,7 @@
             least(grants.posted_to_date, bounds.last_posted_date) as posted_to_date
         from credit_fold_grants as grants
         inner join bounds
-            on
-                grants.customer_id = bounds.customer_id
-                and grants.currency = bounds.currency
+            on grants.account_number = bounds.account_number
         where
             grants.left_total > 0
             and grants.usage_from_date <= bounds.last_usage_date
@@ -605,30 +640,32 @@
             end as begins_run
         from live
         window
-            by_rank as (partition by customer_id, currency order by draw_rank)
+            by_rank as (partition by account_number order by draw_rank)
 
     )
 
     select
         followed.*,
         sum(begins_run) over (
-            partition by customer_id, currency
+            partition by account_number
             order by draw_rank
             rows between unbounded preceding and current row
         ) as run_number
     from followed
 {% endmacro %}
 
-{# One pass: what the demands that are left take from their customer's run of this number. #}
-{% macro credit_pass(name, left, run_number) %}
-    create temporary table {{ name }} as
+{#
+    One pass: what the demands that are left take from their customer's run of this number. One row
+    per demand that takes something.
+#}
+{% macro credit_pass(run_number) %}
+    create temporary table credit_fold_pass as
     with
 
     runs as (
 
         select
-            customer_id,
-            currency,
+            account_number,
             scope,
             scope_id,
             covers_true_up,
@@ -640,8 +677,7 @@
         from credit_fold_runs
         where run_number = {{ run_number }}
         group by
-            customer_id,
-            currency,
+            account_number,
             scope,
             scope_id,
             covers_true_up,
@@ -655,83 +691,43 @@
     asked as (
 
         select
-            demands.customer_id,
-            demands.currency,
+            demands.account_number,
             demands.demand_number,
-            demands.posted_date,
-            demands.moment_number,
-            demands.usage_date,
-            demands.rated_line_id,
-            demands.invoice_id,
-            demands.subscription_id,
-            demands.product_id,
-            demands.meter,
-            demands.is_true_up,
-            demands.left_total,
+            demands.left_total as asked_total,
             runs.run_total,
-            case
-                when
-                    demands.usage_date between runs.usage_from_date and runs.usage_to_date
-                    and demands.posted_date between runs.posted_from_date and runs.posted_to_date
-                    and (runs.covers_true_up or not demands.is_true_up)
-                    and runs.scope_id is not distinct from case runs.scope
-                        when 'subscription' then demands.subscription_id
-                        when 'product' then demands.product_id
-                        when 'meter' then demands.meter
-                        else runs.scope_id
-                    end
-                    then demands.left_total
-                else 0
-            end as asked_total
-        from {{ left }} as demands
-        left join runs
-            on
-                demands.customer_id = runs.customer_id
-                and demands.currency = runs.currency
-        where demands.left_total > 0
-
-    ),
-
-    summed as (
-
-        select
-            asked.*,
-            coalesce(asked.run_total, 0) as offered_total,
-            sum(asked.asked_total) over (
-                partition by asked.customer_id, asked.currency
-                order by asked.demand_number
+            sum(demands.left_total) over (
+                partition by demands.account_number
+                order by demands.demand_number
                 rows between unbounded preceding and current row
             ) as asked_through
-        from asked
-
-    ),
-
-    drawn as (
-
-        select
-            summed.*,
-            least(asked_through, offered_total)
-            - least(asked_through - asked_total, offered_total) as drawn_total
-        from summed
+        from credit_fold_left as demands
+        inner join runs
+            on demands.account_number = runs.account_number
+        where
+            demands.left_total > 0
+            and demands.usage_date between runs.usage_from_date and runs.usage_to_date
+            and demands.posted_date between runs.posted_from_date and runs.posted_to_date
+            and (runs.covers_true_up or not demands.is_true_up)
+            and (
+                runs.scope_id is null
+                or runs.scope_id = case runs.scope
+                    when 'subscription' then demands.subscription_id
+                    when 'product' then demands.product_id
+                    when 'meter' then demands.meter
+                    else runs.scope_id
+                end
+            )
 
     )
 
     select
-        customer_id,
-        currency,
+        account_number,
         demand_number,
-        posted_date,
-        moment_number,
-        usage_date,
-        rated_line_id,
-        invoice_id,
-        subscription_id,
-        product_id,
-        meter,
-        is_true_up,
-        cast(drawn_total as {{ type_total() }}) as drawn_total,
-        cast(left_total - drawn_total as {{ type_total() }}) as left_total
-    from drawn
+        cast(
+            least(asked_through, run_total) - (asked_through - asked_total) as {{ type_total() }}
+        ) as drawn_total
+    from asked
+    where asked_through - asked_total < run_total
 {% endmacro %}
 
 {#
@@ -739,43 +735,31 @@
     what the grants had cut one line into intervals: each belongs to the first demand and the first
     grant whose running sum reaches it.
 #}
-{% macro credits_drawn(pass, stretch_number, run_number, has_several) %}
+{% macro credits_drawn(stretch_number, run_number, has_several) %}
     insert into credit_fold_entries
         ({{ column_names(credit_entry_columns()) }}, stretch_number)
     {%- if has_several %}
     with
 
-    drawn as (
-
-        select
-            drawn.*,
-            sum(drawn.drawn_total) over (
-                partition by drawn.customer_id, drawn.currency
-                order by drawn.demand_number
-                rows between unbounded preceding and current row
-            ) as drawn_through
-        from {{ pass }} as drawn
-        where drawn.drawn_total > 0
-
-    ),
-
     points as (
 
         select
-            customer_id,
-            currency,
-            drawn_through as reached,
+            account_number,
+            sum(drawn_total) over (
+                partition by account_number
+                order by demand_number
+                rows between unbounded preceding and current row
+            ) as reached,
             demand_number,
             cast(null as {{ type_count() }}) as draw_rank
-        from drawn
+        from credit_fold_pass
 
         union all
 
         select
-            customer_id,
-            currency,
+            account_number,
             sum(left_total) over (
-                partition by customer_id, currency
+                partition by account_number
                 order by draw_rank
                 rows between unbounded preceding and current row
             ) as reached,
@@ -789,15 +773,13 @@
     cuts as (
 
         select
-            customer_id,
-            currency,
+            account_number,
             reached,
             min(demand_number) as demand_number,
             min(draw_rank) as draw_rank
         from points
         group by
-            customer_id,
-            currency,
+            account_number,
             reached
 
     ),
@@ -805,18 +787,17 @@
     intervals as (
 
         select
-            customer_id,
-            currency,
+            account_number,
             reached - coalesce(
-                lag(reached) over (partition by customer_id, currency order by reached), 0
+                lag(reached) over (partition by account_number order by reached), 0
             ) as drawn_total,
             min(demand_number) over (
-                partition by customer_id, currency
+                partition by account_number
                 order by reached
                 rows between current row and unbounded following
             ) as demand_number,
             min(draw_rank) over (
-                partition by customer_id, currency
+                partition by account_number
                 order by reached
                 rows between current row and unbounded following
             ) as draw_rank
@@ -826,39 +807,31 @@
 
     {% endif %}
     select
-        drawn.posted_date,
-        drawn.moment_number,
+        demands.posted_date,
+        demands.moment_number,
         'draw' as entry_kind,
         runs.grant_id,
-        drawn.customer_id,
-        drawn.currency,
-        -{{ "intervals" if has_several else "drawn" }}.drawn_total as amount,
-        drawn.rated_line_id,
-        drawn.usage_date,
-        drawn.invoice_id,
+        runs.customer_id,
+        runs.currency,
+        -drawn.drawn_total as amount,
+        demands.rated_line_id,
+        demands.usage_date,
+        demands.invoice_id,
         cast(null as {{ type_text() }}) as action_id,
         {{ stretch_number }} as stretch_number
-    {%- if has_several %}
-    from intervals
-    inner join drawn
+    from {{ "intervals" if has_several else "credit_fold_pass" }} as drawn
+    inner join credit_fold_left as demands
         on
-            intervals.customer_id = drawn.customer_id
-            and intervals.currency = drawn.currency
-            and intervals.demand_number = drawn.demand_number
+            drawn.account_number = demands.account_number
+            and drawn.demand_number = demands.demand_number
     inner join credit_fold_runs as runs
         on
-            intervals.customer_id = runs.customer_id
-            and intervals.currency = runs.currency
-            and intervals.draw_rank = runs.draw_rank
-    {%- else %}
-    from {{ pass }} as drawn
-    inner join credit_fold_runs as runs
-        on
-            drawn.customer_id = runs.customer_id
-            and drawn.currency = runs.currency
+            drawn.account_number = runs.account_number
+            {%- if has_several %}
+            and drawn.draw_rank = runs.draw_rank
+            {%- else %}
             and runs.run_number = {{ run_number }}
-    where drawn.drawn_total > 0
-    {%- endif %}
+            {%- endif %}
 {% endmacro %}
 
 {# Grants as they post, and what is left of them when they end. #}
