@@ -9,6 +9,8 @@
     stretches together), and within it one pass per run of neighbouring grants that may pay for the
     same demands: a pass is one running sum over demands; which grant of a run paid is where its
     interval of the running sums meets the demand's (one sort, whatever the number of grants).
+    Neighbours of one kind of scope but of other ids (two meters, say) pay for demands that have
+    nothing in common, so they share a run as *pots* beside each other.
 
     Tables: credit_fold_grants (what is left of each), credit_fold_demands, credit_fold_breaks
     (moments that begin a stretch, with their falls or move), credit_fold_entries; within a stretch
@@ -546,7 +548,7 @@
     {%- do run_query(credit_fold_runs(stretch_number)) -%}
     {%- set runs = run_query(
         "select run_number, max(grant_count) from (select run_number, count(*) as grant_count"
-        ~ " from credit_fold_runs group by account_number, run_number) as runs"
+        ~ " from credit_fold_runs group by pot_number, run_number) as pots"
         ~ " group by run_number order by run_number"
     ).rows -%}
     {%- if runs -%}
@@ -573,8 +575,8 @@
 {%- endmacro %}
 
 {#
-    Grants that can pay for something in the stretch, in runs of neighbours with one scope and, as far
-    as the stretch's demands reach, one window of usage days and posting days.
+    Grants that can pay for something in the stretch, in runs of neighbours with one kind of scope and,
+    as far as the stretch's demands reach, one window of usage days and posting days.
 #}
 {% macro credit_fold_runs(stretch_number) %}
     create temporary table credit_fold_runs as
@@ -587,7 +589,8 @@
             min(usage_date) as first_usage_date,
             max(usage_date) as last_usage_date,
             min(posted_date) as first_posted_date,
-            max(posted_date) as last_posted_date
+            max(posted_date) as last_posted_date,
+            max(case when is_true_up then 1 else 0 end) = 1 as has_true_up
         from credit_fold_demands
         where stretch_number = {{ stretch_number }}
         group by account_number
@@ -604,8 +607,8 @@
             grants.draw_rank,
             grants.left_total,
             grants.scope,
-            grants.scope_id,
-            grants.covers_true_up,
+            coalesce(grants.scope_id, '') as scope_key,
+            grants.covers_true_up or not bounds.has_true_up as covers_true_up,
             greatest(grants.usage_from_date, bounds.first_usage_date) as usage_from_date,
             least(grants.usage_to_date, bounds.last_usage_date) as usage_to_date,
             greatest(grants.posted_from_date, bounds.first_posted_date) as posted_from_date,
@@ -629,7 +632,6 @@
             case
                 when
                     lag(scope) over by_rank is not distinct from scope
-                    and lag(scope_id) over by_rank is not distinct from scope_id
                     and lag(covers_true_up) over by_rank is not distinct from covers_true_up
                     and lag(usage_from_date) over by_rank is not distinct from usage_from_date
                     and lag(usage_to_date) over by_rank is not distinct from usage_to_date
@@ -642,16 +644,25 @@
         window
             by_rank as (partition by account_number order by draw_rank)
 
+    ),
+
+    runs as (
+
+        select
+            followed.*,
+            sum(begins_run) over (
+                partition by account_number
+                order by draw_rank
+                rows between unbounded preceding and current row
+            ) as run_number
+        from followed
+
     )
 
     select
-        followed.*,
-        sum(begins_run) over (
-            partition by account_number
-            order by draw_rank
-            rows between unbounded preceding and current row
-        ) as run_number
-    from followed
+        runs.*,
+        dense_rank() over (order by account_number, run_number, scope_key) as pot_number
+    from runs
 {% endmacro %}
 
 {#
@@ -662,24 +673,37 @@
     create temporary table credit_fold_pass as
     with
 
+    pots as (
+
+        select
+            pot_number,
+            account_number,
+            scope_key,
+            sum(left_total) as pot_total
+        from credit_fold_runs
+        where run_number = {{ run_number }}
+        group by
+            pot_number,
+            account_number,
+            scope_key
+
+    ),
+
     runs as (
 
         select
             account_number,
             scope,
-            scope_id,
             covers_true_up,
             usage_from_date,
             usage_to_date,
             posted_from_date,
-            posted_to_date,
-            sum(left_total) as run_total
+            posted_to_date
         from credit_fold_runs
         where run_number = {{ run_number }}
         group by
             account_number,
             scope,
-            scope_id,
             covers_true_up,
             usage_from_date,
             usage_to_date,
@@ -688,18 +712,18 @@
 
     ),
 
-    asked as (
+    eligible as (
 
         select
             demands.account_number,
             demands.demand_number,
-            demands.left_total as asked_total,
-            runs.run_total,
-            sum(demands.left_total) over (
-                partition by demands.account_number
-                order by demands.demand_number
-                rows between unbounded preceding and current row
-            ) as asked_through
+            demands.left_total,
+            case runs.scope
+                when 'subscription' then demands.subscription_id
+                when 'product' then demands.product_id
+                when 'meter' then demands.meter
+                else ''
+            end as scope_key
         from credit_fold_left as demands
         inner join runs
             on demands.account_number = runs.account_number
@@ -708,30 +732,43 @@
             and demands.usage_date between runs.usage_from_date and runs.usage_to_date
             and demands.posted_date between runs.posted_from_date and runs.posted_to_date
             and (runs.covers_true_up or not demands.is_true_up)
-            and (
-                runs.scope_id is null
-                or runs.scope_id = case runs.scope
-                    when 'subscription' then demands.subscription_id
-                    when 'product' then demands.product_id
-                    when 'meter' then demands.meter
-                    else runs.scope_id
-                end
-            )
+
+    ),
+
+    asked as (
+
+        select
+            pots.pot_number,
+            pots.pot_total,
+            eligible.account_number,
+            eligible.demand_number,
+            eligible.left_total as asked_total,
+            sum(eligible.left_total) over (
+                partition by pots.pot_number
+                order by eligible.demand_number
+                rows between unbounded preceding and current row
+            ) as asked_through
+        from eligible
+        inner join pots
+            on
+                eligible.account_number = pots.account_number
+                and eligible.scope_key = pots.scope_key
 
     )
 
     select
+        pot_number,
         account_number,
         demand_number,
         cast(
-            least(asked_through, run_total) - (asked_through - asked_total) as {{ type_total() }}
+            least(asked_through, pot_total) - (asked_through - asked_total) as {{ type_total() }}
         ) as drawn_total
     from asked
-    where asked_through - asked_total < run_total
+    where asked_through - asked_total < pot_total
 {% endmacro %}
 
 {#
-    The entries of a pass. Where a run has several grants, the running sums of what was drawn and of
+    The entries of a pass. Where a pot has several grants, the running sums of what was drawn and of
     what the grants had cut one line into intervals: each belongs to the first demand and the first
     grant whose running sum reaches it.
 #}
@@ -744,9 +781,9 @@
     points as (
 
         select
-            account_number,
+            pot_number,
             sum(drawn_total) over (
-                partition by account_number
+                partition by pot_number
                 order by demand_number
                 rows between unbounded preceding and current row
             ) as reached,
@@ -757,9 +794,9 @@
         union all
 
         select
-            account_number,
+            pot_number,
             sum(left_total) over (
-                partition by account_number
+                partition by pot_number
                 order by draw_rank
                 rows between unbounded preceding and current row
             ) as reached,
@@ -773,13 +810,13 @@
     cuts as (
 
         select
-            account_number,
+            pot_number,
             reached,
             min(demand_number) as demand_number,
             min(draw_rank) as draw_rank
         from points
         group by
-            account_number,
+            pot_number,
             reached
 
     ),
@@ -787,17 +824,17 @@
     intervals as (
 
         select
-            account_number,
+            pot_number,
             reached - coalesce(
-                lag(reached) over (partition by account_number order by reached), 0
+                lag(reached) over (partition by pot_number order by reached), 0
             ) as drawn_total,
             min(demand_number) over (
-                partition by account_number
+                partition by pot_number
                 order by reached
                 rows between current row and unbounded following
             ) as demand_number,
             min(draw_rank) over (
-                partition by account_number
+                partition by pot_number
                 order by reached
                 rows between current row and unbounded following
             ) as draw_rank
@@ -820,18 +857,16 @@
         cast(null as {{ type_text() }}) as action_id,
         {{ stretch_number }} as stretch_number
     from {{ "intervals" if has_several else "credit_fold_pass" }} as drawn
-    inner join credit_fold_left as demands
-        on
-            drawn.account_number = demands.account_number
-            and drawn.demand_number = demands.demand_number
     inner join credit_fold_runs as runs
         on
-            drawn.account_number = runs.account_number
+            drawn.pot_number = runs.pot_number
             {%- if has_several %}
             and drawn.draw_rank = runs.draw_rank
-            {%- else %}
-            and runs.run_number = {{ run_number }}
             {%- endif %}
+    inner join credit_fold_left as demands
+        on
+            runs.account_number = demands.account_number
+            and drawn.demand_number = demands.demand_number
 {% endmacro %}
 
 {# Grants as they post, and what is left of them when they end. #}
