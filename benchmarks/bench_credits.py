@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from benchmarks.bench import Bench, connect, verdict
+from benchmarks.bench import PROJECT, Bench, connect, verdict
 from orchestration.catalog import write_missing_files
 from orchestration.catalog_files import COLUMNS
 from orchestration.landing import create_raw_tables
@@ -25,6 +25,7 @@ CHARGES = 4
 GRANTS = 5
 MANY_GRANTS = 100_000
 BARS = {"duckdb": 15, "postgres": 90}
+MODELS = {path.stem for path in (PROJECT / "models" / "credits").glob("*.sql")}
 COLUMN_NAMES = (
     "load_id, line_number, loaded_at, customer_id, event_name, occurred_at, event_key, properties"
 )
@@ -211,9 +212,9 @@ def measure_case(target: str, folder: Path, name: str, case: Case) -> float:
         )
     print(f"  {entries:,} draws of {drawn}")
     own = [
-        (model, seconds)
-        for model, seconds in bench.model_times["build in one range"]
-        if "credit" in model and not model.startswith("stg_")
+        (node, seconds)
+        for node, seconds in bench.model_times["build in one range"]
+        if node in MODELS
     ]
     for model, seconds in own[:8]:
         print(f"  {seconds:7.2f} s  {model}")
