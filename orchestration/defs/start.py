@@ -16,6 +16,7 @@ from pathlib import Path
 from orchestration.cli import QUIETLY
 from orchestration.defs.dbt_project import PROJECT
 from orchestration.defs.environments import VARIABLE as ENVIRONMENT
+from orchestration.defs.event_log import BATCH
 from orchestration.defs.exports import FOLDER_VARIABLE as EXPORTS
 from orchestration.defs.landing_folder import VARIABLE as LANDING
 from orchestration.demo import generate
@@ -67,6 +68,7 @@ def main() -> None:
     arguments = parser.parse_args()
     variables = {
         **QUIETLY,
+        **BATCH,
         "DAGSTER_HOME": str(HOME),
         ENVIRONMENT: "demo",
         LANDING: str(DEMO_FOLDER),
