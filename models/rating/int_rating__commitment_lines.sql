@@ -370,6 +370,15 @@ net_lines as (
 
 ),
 
+-- What is priced in a unit of credit counts for no commitment.
+unit_charges as (
+
+    select distinct charge_id
+    from {{ ref('int_rating__price_lists') }}
+    where unit is not null
+
+),
+
 counted as (
 
     select
@@ -390,6 +399,7 @@ counted as (
                 '|' || coalesce(prorated.charge_ids, net_lines.charge_id) || '|',
                 '|' || net_lines.charge_id || '|'
             ) > 0
+    where net_lines.charge_id not in (select charge_id from unit_charges)
     group by
         prorated.subscription_id,
         prorated.commitment_id,
