@@ -53,7 +53,6 @@
         select
             daily_targets.*,
             periods.customer_id,
-            periods.currency,
             periods.own_period_number,
             periods.cutoff_at,
             periods.is_first_rating,
@@ -64,6 +63,7 @@
             on
                 daily_targets.subscription_id = periods.subscription_id
                 and daily_targets.period_number = periods.period_number
+                and daily_targets.currency = periods.currency
 
     ),
 
@@ -397,6 +397,7 @@
                 and {{ number_of_rated_line(
                     'kept_steps.subscription_id', 'kept_steps.rated_line_id'
                 ) }} = periods.period_number
+                and coalesce(kept_steps.currency, periods.billed_currency) = periods.currency
         left join daily_targets
             on
                 kept_steps.rated_line_id = daily_targets.own_rated_line_id
