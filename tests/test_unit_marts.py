@@ -10,8 +10,10 @@ import json
 from datetime import date, datetime
 from decimal import Decimal
 
+import jsonschema
 import pytest
 
+from orchestration.exports.invoice_json import read_schema
 from tests.conftest import ENGINES
 from tests.credit_comparison import differences
 from tests.houses import House
@@ -192,7 +194,7 @@ def test_steps_are_in_the_unit_and_then_money(built: House):
 
 
 def test_balances_and_warnings_are_in_units(built: House):
-    """10.00 less 5.00, 4.13, 0.87; below 1.00 first on the 6th, at which a tenth is left no more."""
+    """10.00 less 5.00, 4.13, 0.87: on the 6th below 1.00, and less than a tenth."""
     assert built.query(
         "select balance_date, balance_total from marts.credit_balances_daily"
         " where grant_id = 'g' and balance_date >= cast('2026-01-04' as date) order by 1"
@@ -210,10 +212,58 @@ def test_balances_and_warnings_are_in_units(built: House):
 
 
 def test_tally_balance_names_the_unit(built: House):
-    done = built.run("balance", "acme", "--on", "2026-01-06", with_catalog=False)
+    said = ("balance", "acme", "--on", "2026-01-06")
+    done = built.run(*said, with_catalog=False)
     assert done.returncode == 0, done.stderr
-    assert "0.87 AI credits" in done.stdout
-    exact = built.run(
-        "balance", "acme", "--on", "2026-01-06", "--format", "json", with_catalog=False
+    assert "Left, AI credits" in done.stdout
+    exact = built.run(*said, "--format", "json", with_catalog=False)
+    assert [
+        (one["currency"], one["balance_total"]) for one in json.loads(exact.stdout)["currencies"]
+    ] == [(UNIT, "0.87"), ("USD", "3.00")]
+
+
+def test_an_invoice_says_how_many_units_and_what_covers_them(built: House):
+    done = built.run("invoice", "s@2026-02-01", with_catalog=False)
+    assert done.returncode == 0, done.stderr
+    shown = " ".join(done.stdout.split())
+    assert "11.63 AI credits x 0.03" in shown
+    assert "AI credits: 11.63 used, 10 covered by credits, 1.63 due as money" in shown
+    assert "Ten (g): -0.30 USD for 10 AI credits" in shown
+    exact = json.loads(
+        built.run("invoice", "s@2026-02-01", "--format", "json", with_catalog=False).stdout
     )
-    assert '"AI credits"' in json.dumps(json.loads(exact.stdout))
+    assert [exact["lines"][1][name] for name in ("unit", "unit_rate", "unit_total")] == [
+        UNIT, "0.03", "11.63",
+    ]  # fmt: skip
+    traced = built.run("explain", "s@2026-02-01#2", with_catalog=False)
+    assert "93 x 0.125 = 11.625 AI credits" in traced.stdout
+    assert "in money: 11.63 x 0.03 = 0.3489 USD" in traced.stdout
+
+
+def test_exports_and_events_have_the_unit(built: House, tmp_path):
+    done = built.run(
+        "export", "--to-folder", str(tmp_path), "--format", "json", "html", "csv",
+        "--invoice", "s@2026-02-01", with_catalog=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (path,) = (tmp_path / "json").iterdir()
+    document = json.loads(path.read_text("utf-8"))
+    assert list(jsonschema.Draft202012Validator(read_schema()).iter_errors(document)) == []
+    assert [(step["step_kind"], step["amount"]) for step in document["lines"][1]["steps"]] == [
+        ("band", "11.625"), ("unit", "0.3489"),
+    ]  # fmt: skip
+    assert [
+        (one["grant_id"], one["credit_total"], one["unit"], one["unit_total"])
+        for one in document["credits"]
+    ] == [("m", "3.00", None, None), ("g", "0.30", UNIT, "10")]
+    (page,) = (tmp_path / "html").iterdir()
+    text = page.read_text("utf-8")
+    assert "Credit: Ten (10 AI credits)" in text and "11.63 AI credits" in text
+    told = [
+        json.loads(payload)["data"]
+        for (payload,) in built.query("select payload from webhooks.outbox")
+        if '"credit.low"' in payload
+    ]
+    assert ("2026-01-06", UNIT, "0.87") in {
+        (one["crossed_on"], one["currency"], one["balance_total"]) for one in told
+    }
