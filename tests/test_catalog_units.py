@@ -114,7 +114,25 @@ def test_a_charge_is_priced_in_one_unit_or_in_money(tmp_path: Path):
     catalog["prices"].append(price | {"currency": "USD"})
     assert told(tmp_path, catalog) == [
         f'{last(catalog, "prices")}: currency: found "USD", expected "{UNIT}" as in line {line}'
-        " (charges of one id are priced in one unit, or in money)"
+        " (a charge is priced in one unit, or in money)"
+    ]
+
+
+def test_a_subscription_does_not_move_from_money_to_a_unit(tmp_path: Path):
+    """A plan that nobody reaches from there may have a charge of the id in money."""
+    catalog = sound()
+    line = len(catalog["prices"]) + 1
+    catalog["plans"].append(catalog["plans"][-1] | {"plan_id": "old"})
+    catalog["charges"].append(catalog["charges"][-1] | {"plan_id": "old"})
+    price = {"plan_id": "old", "charge_id": "prompts", "unit_price": "0.01"}
+    catalog["prices"].append(price | {"currency": "USD"})
+    assert told(tmp_path, catalog) == []
+    catalog.setdefault("plan_migrations", []).append(
+        {"from_plan_id": "ai", "to_plan_id": "old", "migrates_at": "2026-03-01"}
+    )
+    assert told(tmp_path, catalog) == [
+        f'{last(catalog, "prices")}: currency: found "USD", expected "{UNIT}" as in line {line}'
+        ' (plans of "s4" have charges of one id priced in one unit, or in money)'
     ]
 
 
