@@ -16,6 +16,7 @@ from orchestration.catalog_fields import (
     path,
     paths,
     text,
+    unit,
 )
 from orchestration.catalog_files import Catalog, Row
 
@@ -260,6 +261,13 @@ FIELDS: dict[str, dict[str, tuple[Rule, bool]]] = {
         "currency": (text(), True),
         "threshold": (number(13, 4), True),
         "amount": (number(13, 4, above="0"), True),
+    },
+    "credit_units": {
+        "unit": (unit(), True),
+        "exponent": (integer(0, 4), True),
+        "currency": (text(), True),
+        "rate": (number(4, 8, above="0"), True),
+        "valid_from": (day(), False),
     },
 }
 for name, fields in FIELDS.items():

@@ -37,7 +37,7 @@ class _Credits(Index):
         self.check_keys("credit_top_ups", "top_up_id")
         for row in self.catalog["credit_top_ups"]:
             self.check_reference(row, "customer_id", self.customers, "customers.csv")
-            if self.check_currency(row):
+            if self.check_asset(row):
                 self.check_decimals(row, "threshold", "amount")
 
     # Grants
@@ -46,8 +46,9 @@ class _Credits(Index):
         if row.holds("grant_id") and NUMBERED.fullmatch(row["grant_id"]):
             row.refuse("grant_id", "an id that does not end like an occurrence of another (#3)")
         self.check_reference(row, "customer_id", self.customers, "customers.csv")
-        if self.check_currency(row):
-            self.check_decimals(row, "amount", "cost_basis", "rollover_cap")
+        if self.check_asset(row):
+            self.check_decimals(row, "amount", "rollover_cap")
+            self._check_cost_basis(row)
         self._check_scope(row)
         if row["every"] and row.holds("every"):
             refuse_filled(row, ["expires_at"], "with every: the next occurrence ends it")
@@ -58,6 +59,17 @@ class _Credits(Index):
             end = read_instant(row[column])
             if begin and end and end <= begin and row.holds(column):
                 row.refuse(column, f"an instant after effective_at ({row['effective_at']})")
+
+    def _check_cost_basis(self, row: Row) -> None:
+        """What was paid for a grant is money: of one in a unit, in the customer's currency."""
+        if (row["currency"],) not in self.units:
+            self.check_decimals(row, "cost_basis")
+            return
+        paid_in = self.customer_currency(row["customer_id"])
+        exponent = self.reference.exponents.get(paid_in)
+        decimals = len(row["cost_basis"].partition(".")[2])
+        if exponent is not None and row.holds("cost_basis") and decimals > exponent:
+            row.refuse("cost_basis", f"at most {exponent} decimals, as {paid_in} has")
 
     def _check_scope(self, row: Row) -> None:
         if not row.holds("scope", "scope_id"):
@@ -86,8 +98,9 @@ class _Credits(Index):
         if subscription["customer_id"] != row["customer_id"]:
             row.refuse("scope_id", f"a subscription of customer {quote(row['customer_id'])}")
             return
-        homes = self.customers.get(subscription["customer_id"])
-        billed_in = subscription["currency"] or (homes[0]["currency"] if homes else "")
+        if (row["currency"],) in self.units:
+            return
+        billed_in = subscription["currency"] or self.customer_currency(row["customer_id"])
         if row["currency"] and billed_in not in ("", row["currency"]):
             row.refuse(
                 "currency",
@@ -113,7 +126,7 @@ class _Credits(Index):
         if grant and receiver:
             self._check_receiver(row, grant, receiver)
         if grant and row["amount"] and row.holds("amount"):
-            exponent = self.reference.exponents.get(grant["currency"])
+            exponent = self.exponents.get(grant["currency"])
             if exponent is not None and len(row["amount"].partition(".")[2]) > exponent:
                 row.refuse("amount", f"at most {exponent} decimals, as {grant['currency']} has")
 

@@ -53,6 +53,12 @@ def text() -> Rule:
     return lambda value: None if len(value) <= 1000 else "at most 1,000 characters"
 
 
+def unit() -> Rule:
+    """A unit of credit is named in words; a code of three letters may become a currency's."""
+    expected = "a name of 4 to 40 characters that is no currency code, like AI credits"
+    return lambda value: None if 4 <= len(value) <= 40 else expected
+
+
 def choice(*choices: str) -> Rule:
     return lambda value: None if value in choices else f"one of {', '.join(choices)}"
 

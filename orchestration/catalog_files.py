@@ -44,13 +44,14 @@ COLUMNS = {
     " recorded_at",
     "credit_actions": "action_id action grant_id to_grant_id amount acts_at reason recorded_at",
     "credit_top_ups": "top_up_id customer_id currency threshold amount recorded_at",
+    "credit_units": "unit exponent currency rate valid_from recorded_at",
 }
 COLUMNS = {name: tuple(columns.split()) for name, columns in COLUMNS.items()}
 # A catalogue may leave these out, which is as if they had no rows.
 OPTIONAL_FILES = (
     "charge_limits", "meter_filters", "subscription_changes", "plan_migrations", "allowances",
     "commitments", "discounts", "entitlements", "alerts", "invoice_actions", "credit_grants",
-    "credit_actions", "credit_top_ups",
+    "credit_actions", "credit_top_ups", "credit_units",
 )  # fmt: skip
 # Columns that came later: a file without them is one in which they are blank.
 OPTIONAL_COLUMNS = {

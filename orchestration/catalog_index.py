@@ -65,6 +65,13 @@ class Index:
             self.meters.setdefault((row["meter"], version(row["version"])), row)
         self.midnights: dict[tuple[date, str], datetime] = {}
         self.meter_names = {meter for meter, _ in self.meters}
+        self.units = first_by(catalog["credit_units"], "unit")
+        #: Decimals by currency and by unit of credit.
+        self.exponents = reference.exponents | {
+            unit: int(row["exponent"])
+            for (unit,), row in self.units.items()
+            if row.holds("unit", "exponent")
+        }
         self.unsure_meters = {row["meter"] for row in catalog["meters"] if not row.holds("version")}
 
     # Keys and references
@@ -112,6 +119,16 @@ class Index:
         row.refuse("currency", "a code of currencies.csv, like EUR")
         return False
 
+    def customer_currency(self, customer_id: str) -> str:
+        rows = self.customers.get(customer_id)
+        return rows[0]["currency"] if rows else ""
+
+    def check_asset(self, row: Row) -> bool:
+        """A currency, or a unit of credit."""
+        if (row["currency"],) in self.units:
+            return row.holds("currency") and row["currency"] in self.exponents
+        return self.check_currency(row)
+
     def check_charge_reference(self, row: Row) -> Row | None:
         if not row.holds("plan_id", "charge_id") or not row["plan_id"] or not row["charge_id"]:
             return None
@@ -123,8 +140,8 @@ class Index:
         return charge
 
     def check_decimals(self, row: Row, *columns: str) -> None:
-        """Amounts have at most the decimals of the row's currency, which is a known one."""
-        exponent = self.reference.exponents[row["currency"]]
+        """Amounts have at most the decimals of the row's currency or unit, a known one."""
+        exponent = self.exponents[row["currency"]]
         for column in columns:
             if row.holds(column) and len(row[column].partition(".")[2]) > exponent:
                 row.refuse(column, f"at most {exponent} decimals, as {row['currency']} has")

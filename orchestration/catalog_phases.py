@@ -175,6 +175,16 @@ class _Phases(Index):
                 offers = self.prices[row.key("plan_id", "charge_id", "currency")]
                 month = int(row["contract_month"] or "1")
                 offers[row["customer_id"]].add((month, valid_from(row)))
+        #: Unit of credit by the charges that are priced in one, and the days of its rates.
+        self.units_of: dict[tuple[str, ...], str] = {
+            row.key("plan_id", "charge_id"): row["currency"]
+            for row in self.catalog["prices"]
+            if (row["currency"],) in self.units
+        }
+        self.rates: dict[tuple[str, ...], list[date]] = defaultdict(list)
+        for row in self.catalog["credit_units"]:
+            if row.holds("valid_from"):
+                self.rates[row.key("unit", "currency")].append(valid_from(row))
         self.customers_with_prices = {row["customer_id"] for row in self.catalog["prices"]}
         self.told: set[tuple[str, ...]] = set()
         self.checked: set[tuple[object, ...]] = set()
@@ -187,12 +197,17 @@ class _Phases(Index):
         customer = subscription["customer_id"]
         customer = customer if customer in self.customers_with_prices else ""
         plan = phase.plan["plan_id"]
-        case = (plan, currency, customer, phase.price_date, phase.contract_month, phase.is_first)
+        case = (plan, currency, customer, phase.price_date, phase.contract_month, phase.is_first,
+                phase.begin_date if self.units else None)  # fmt: skip
         if case in self.checked:
             return
         self.checked.add(case)
         for charge in self.charges_by_plan[plan]:
-            key = (*charge.key("plan_id", "charge_id"), currency)
+            place = charge.key("plan_id", "charge_id")
+            priced_in = self.units_of.get(place, currency)
+            key = (*place, priced_in)
+            if priced_in != currency and not self._check_rate(charge, currency, phase):
+                continue
             if key in self.told or not charge["charge_id"]:
                 continue
             if charge["charge_type"] == "one_time" and not phase.is_first:
@@ -200,7 +215,7 @@ class _Phases(Index):
             offers = self.prices.get(key, {})
             found = [offer for named in {"", customer} for offer in offers.get(named, ())]
             row = phase.row
-            missing = f"a price in {currency} in prices.csv"
+            missing = f"a price in {priced_in} in prices.csv"
             if found:
                 in_time = [offer for offer in found if offer[0] <= phase.contract_month]
                 if not in_time:
@@ -215,6 +230,22 @@ class _Phases(Index):
             charge.refuse(
                 "charge_id", f"{missing} ({row.file}.csv:{row.line} is billed in {currency})"
             )
+
+    def _check_rate(self, charge: Row, currency: str, phase: Phase) -> bool:
+        """Whether the unit that the charge is priced in is worth something in the currency."""
+        unit = self.units_of[charge.key("plan_id", "charge_id")]
+        days = self.rates.get((unit, currency), [])
+        if any(day <= phase.begin_date for day in days):
+            return True
+        if (unit, currency) not in self.told:
+            self.told.add((unit, currency))
+            valid = f" that is valid from {phase.begin_date} or before" if days else ""
+            charge.refuse(
+                "charge_id",
+                f"a rate of {unit} in {currency} in credit_units.csv{valid}"
+                f" ({phase.row.file}.csv:{phase.row.line} is billed in {currency})",
+            )
+        return False
 
     # A pool adds quantities of one span of time
 

@@ -23,6 +23,7 @@ from orchestration.catalog_index import (
 from orchestration.catalog_phases import check_phases
 from orchestration.catalog_reference import Reference
 from orchestration.catalog_terms import check_terms
+from orchestration.catalog_units import check_units
 
 PRICE_COLUMNS = ("unit_price", "flat_fee", "package_size", "percent", "event_fee",
                  "free_amount", "free_events")  # fmt: skip
@@ -60,6 +61,7 @@ def check_rules(catalog: Catalog, reference: Reference) -> None:
     check_phases(catalog, reference)
     check_actions(catalog, reference)
     check_credits(catalog, reference)
+    check_units(catalog, reference)
 
 
 class _Rules(Index):
@@ -253,7 +255,7 @@ class _Rules(Index):
         blocks: list[tuple[tuple[object, ...], list[Row]]] = []
         for row in self.catalog["prices"]:
             charge = self.check_charge_reference(row)
-            self.check_currency(row)
+            self.check_asset(row)
             self._check_dimensions(row, charge)
             self.check_reference(row, "customer_id", self.customers, "customers.csv")
             if not row.holds("plan_id", "charge_id", "valid_from", "contract_month", "recorded_at"):

@@ -32,6 +32,7 @@ IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}")
 KEY_LENGTHS = {
     "charges": 2, "charge_limits": 3, "prices": 4, "meters": 2, "meter_filters": 4,
     "subscription_changes": 3, "plan_migrations": 3, "allowances": 2, "entitlements": 3,
+    "credit_units": 3,
 }  # fmt: skip
 FILE_AND_LINE = re.compile(rf"\b({'|'.join(COLUMNS)})\.csv(?::(\d+))?")
 

@@ -25,6 +25,7 @@ STEPS = {
     "counted": "counted",
     "shortfall": "units that lack",
     "overage": "over the commitment",
+    "unit": "in money",
 }
 #: What a price says, in the words of the catalogue.
 PRICE_COLUMNS = (
@@ -106,7 +107,8 @@ def _add_steps(branch: Tree, steps: list[Row], line: Row, exponent: int) -> None
     if not steps:
         branch.add("none: nothing is left of it")
     for step in steps:
-        branch.add(step_text(step))
+        # Bands of what is priced in a unit of credit are in it, and then money.
+        branch.add(step_text(step) + (f" {step['currency']}" if line["unit"] else ""))
 
 
 def _add_totals(tree: Tree, line: Row, discounts: list[Row], exponent: int) -> None:

@@ -36,7 +36,7 @@ def read_credits(marts: Marts, invoice_id: str) -> list[Row]:
     """What each grant of prepaid credits paid of an invoice, in the order in which they draw."""
     return marts.rows(
         """
-        select credit_number, grant_id, grant_name, credit_total, currency
+        select credit_number, grant_id, grant_name, credit_total, currency, unit, unit_total
         from marts.invoice_credits
         where invoice_id = ?
         order by credit_number
@@ -68,5 +68,28 @@ def credit_texts(credits: Iterable[Row], exponent: int) -> list[str]:
     return [
         f"{one['grant_name']} ({one['grant_id']}): "
         f"{grouped_money(-one['credit_total'], exponent)} {one['currency']}"
+        + (f" for {units_text(one['unit_total'], one['unit'])}" if one["unit"] else "")
         for one in credits
+    ]
+
+
+def units_text(total: Decimal, unit: str) -> str:
+    """So many of a unit of credit."""
+    return f"{grouped(total)} {unit}"
+
+
+def unit_texts(lines: Iterable[Row], credits: Iterable[Row]) -> list[str]:
+    """Of each unit of credit, how many the lines come to, how many grants cover, and the rest."""
+    used: dict[str, Decimal] = {}
+    for line in lines:
+        if line["unit_total"] is not None:
+            used[line["unit"]] = used.get(line["unit"], Decimal(0)) + line["unit_total"]
+    covered = dict.fromkeys(used, Decimal(0))
+    for one in credits:
+        if one["unit"]:
+            covered[one["unit"]] = covered.get(one["unit"], Decimal(0)) + one["unit_total"]
+    return [
+        f"{unit}: {grouped(used.get(unit, Decimal(0)))} used, {grouped(total)} covered by credits,"
+        f" {grouped(used.get(unit, Decimal(0)) - total)} due as money"
+        for unit, total in covered.items()
     ]

@@ -15,6 +15,8 @@ from orchestration.invoice_reductions import (
     discount_texts,
     read_credits,
     read_discounts,
+    unit_texts,
+    units_text,
 )
 from orchestration.marts import Marts, Row, document, grouped, grouped_money, part_of_cycle
 from orchestration.terminal import make_console
@@ -104,7 +106,7 @@ def read_lines(marts: Marts, invoice_id: str) -> list[Row]:
         left join (
             select rated_line_id, min(units) as units, min(rate) as rate
             from marts.rating_steps
-            where step_kind <> 'share'
+            where step_kind not in ('share', 'unit')
             group by rated_line_id
             having count(*) = 1
         ) as steps
@@ -218,6 +220,7 @@ def lines_table(invoice: Row, lines: list[Row], exponent: int) -> Table:
         "Rated": [grouped(line["rated_quantity"]) for line in lines],
         "Price": [_price(line) for line in lines],
         "Part": [_part(line) for line in lines],
+        "Units": [_units(line) for line in lines],
         "Over maximum": [_taken(line["over_maximum_total"], exponent) for line in lines],
         "Discount": [_taken(line["discount_total"], exponent) for line in lines],
     }
@@ -239,6 +242,13 @@ def lines_table(invoice: Row, lines: list[Row], exponent: int) -> Table:
             grouped_money(line["line_total"], exponent),
         )
     return table
+
+
+def _units(line: Row) -> str:
+    """Units of credit, and what one is worth."""
+    if line["unit_total"] is None:
+        return ""
+    return f"{units_text(line['unit_total'], line['unit'])} x {grouped(line['unit_rate'])}"
 
 
 def _taken(total: Decimal, exponent: int) -> str:
@@ -310,6 +320,8 @@ def print_invoice(
     console.print(lines_table(invoice, lines, exponent))
     for text in discount_texts(discounts, invoice["currency"], exponent):
         console.print(f"[dim]discount[/dim] {escape(text)}")
+    for text in unit_texts(lines, credits):
+        console.print(f"[dim]units[/dim] {escape(text)}")
     for text in credit_texts(credits, exponent):
         console.print(f"[dim]credit[/dim] {escape(text)}")
     for text in due_texts(invoice, exponent):

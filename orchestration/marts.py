@@ -29,6 +29,7 @@ class Marts:
     def __init__(self, target: str | None, warehouse: Warehouse | None = None) -> None:
         self.warehouse: Warehouse = warehouse or connect(target, read_only=True)
         self._exponents: dict[str, int] | None = None
+        self._unit_exponents: dict[str, int] | None = None
 
     def __enter__(self) -> Marts:
         return self
@@ -47,13 +48,25 @@ class Marts:
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def exponent(self, currency: str) -> int:
-        """The number of decimals of `currency`."""
+        """The number of decimals of `currency`, or of a unit of credit."""
         if self._exponents is None:
             self._exponents = {
                 row["currency"]: row["exponent"]
                 for row in self.rows("select currency, exponent from reference.currencies")
             }
-        return self._exponents[currency]
+        if currency in self._exponents:
+            return self._exponents[currency]
+        if self._unit_exponents is None:
+            self._unit_exponents = {
+                row["unit"]: row["exponent"]
+                for row in self.rows("select unit, exponent from staging.stg_catalog__credit_units")
+            }
+        return self._unit_exponents[currency]
+
+    def is_unit(self, currency: str) -> bool:
+        """Whether it is a unit of credit and no currency."""
+        self.exponent(currency)
+        return currency not in (self._exponents or {})
 
 
 def exact_text(value: Any) -> Any:

@@ -24,6 +24,7 @@ from tests.strategies import COLUMNS, RAW_COLUMNS, Row
 
 HISTORY_START = datetime(2026, 1, 1)
 HISTORY_DAYS = 50
+UNIT = "AI credits"
 
 
 @dataclass
@@ -53,6 +54,20 @@ class History:
                 "meter": ["tokens", "calls", "peak"],
             },
             size=60,
+        )
+        #: What is in a unit of credit has choices of its own.
+        unit_draw = random.Random(f"units {self.seed}")
+        self.unit_granter = Granter(
+            draw=unit_draw,
+            catalog=self.catalog,
+            start=HISTORY_START,
+            days=HISTORY_DAYS,
+            customer_id="c",
+            currency=UNIT,
+            scopes={"subscription": ["s", "t"], "product": ["api"], "meter": ["prompts"]},
+            size=20,
+            digits=unit_draw.choice([0, 1, 2, 2, 3, 4]),
+            mark="u",
         )
 
     def add(self, file: str, **values: object) -> Row:
@@ -142,6 +157,42 @@ class History:
                 overage_factor=draw.choice(["", "1.5"]),
             )
 
+    def make_units(self) -> None:
+        """A charge priced in a unit of credit, and what one of it is worth."""
+        draw = self.unit_granter.draw
+        rates = [{"rate": draw.choice(["0.03", "0.5", "1", "12.3456789"])}]
+        if draw.random() < 0.5:
+            known = draw.choice(["", "2026-01-10T00:00:00Z", "2026-02-03T00:00:00Z"])
+            rates.append({"rate": "0.07", "valid_from": "2026-01-08", "recorded_at": known})
+        for rate in rates:
+            digits = self.unit_granter.digits
+            self.add("credit_units", unit=UNIT, exponent=digits, currency="USD", **rate)
+        aggregation = draw.choice(["sum", "sum", "count", "count_unique", "max"])
+        self.add(
+            "meters",
+            meter="prompts",
+            version=1,
+            event_name="use",
+            aggregation=aggregation,
+            property={"count": "", "count_unique": "u"}.get(aggregation, "v"),
+            dimensions="r" if aggregation == "sum" else "",
+        )
+        model = draw.choice(["per_unit", "tiered", "volume", "package"])
+        rows = {
+            "per_unit": [{"unit_price": "0.125"}],
+            "package": [{"unit_price": "0.75", "package_size": "3"}],
+        }.get(model, [{"up_to": "5", "unit_price": "0.4"}, {"unit_price": "0.15", "flat_fee": "1"}])
+        if model == "per_unit" and aggregation == "sum":
+            rows.append({"unit_price": "0.0333", "dimension_values": "r=eu"})
+        common = {"plan_id": "plan", "charge_id": "prompts"}
+        allowance = draw.choice(["", "", "10"])
+        self.add(
+            "charges", **common, name="Prompts", position=draw.randint(1, 3), charge_type="usage",
+            meter="prompts", meter_version=1, pricing_model=model, allowance=allowance,
+        )  # fmt: skip
+        for row in rows:
+            self.add("prices", **common, currency=UNIT, position=1, **row)
+
     def land(self, loaded_at: datetime, **values: str) -> None:
         row = dict.fromkeys(RAW_COLUMNS)
         row |= {"load_id": f"{len(self.rows):028x}", "line_number": 1, "loaded_at": loaded_at}
@@ -168,13 +219,16 @@ class History:
 
     def make(self) -> WorldRows:
         self.make_catalog()
+        self.make_units()
         if self.is_plain:
             for number in range(self.draw.randint(1, 4)):
                 self.granter.make_grant(f"g{number}")
+            self.unit_granter.make_grant("u")
             for row in self.catalog["credit_grants"]:
                 row |= {"expires_at": "", "every": "", "recurs_until": "", "rollover_cap": ""}
         else:
             self.granter.make(self.draw.randint(1, 6))
+            self.unit_granter.make(self.unit_granter.draw.randint(0, 5))
         self.make_events()
         as_of_day = HISTORY_START.date() + timedelta(days=HISTORY_DAYS)
         as_of_at = at_midnight(as_of_day) + DAY
@@ -199,7 +253,7 @@ OWN = """
 
 def renamed(row: dict, prefix: str) -> dict:
     return {
-        name: f"{prefix}{value}" if name in OWN.split() and value else value
+        name: f"{prefix}{value}" if value and (name in OWN.split() or value == UNIT) else value
         for name, value in row.items()
     }
 

@@ -43,6 +43,10 @@ class Granter:
     scopes: dict[str, list[str]]
     #: About what an invoice comes to, in the currency.
     size: int = 300
+    #: Decimals, where it is a unit of credit.
+    digits: int | None = None
+    #: Told at the end of ids, where a customer has several granters.
+    mark: str = ""
 
     def chance(self, share: float) -> bool:
         return self.draw.random() < share
@@ -69,18 +73,23 @@ class Granter:
         return text_of(at + timedelta(days=self.draw.randint(1, 15), seconds=1))
 
     def money(self, highest: int) -> str:
-        digits = CURRENCIES[self.currency]
+        digits = CURRENCIES[self.currency] if self.digits is None else self.digits
         units = self.draw.randint(1, highest * 10**digits)
         if digits == 0:
             return str(units)
         text = str(units).rjust(digits + 1, "0")
         return f"{text[:-digits]}.{text[-digits:]}"
 
+    def cost(self) -> str:
+        """What was paid for a grant is money, also of one in a unit of credit."""
+        return self.money(self.size) if self.digits is None else str(self.draw.randint(1, 9))
+
     def make(self, count: int) -> None:
         for number in range(count):
-            self.make_grant(f"{self.draw.choice('gG_é')}{number}.{self.customer_id}")
+            mark = f"{number}.{self.customer_id}{self.mark}"
+            self.make_grant(f"{self.draw.choice('gG_é')}{mark}")
         for number in range(self.draw.choice([0, 0, 1, 2])):
-            self.act(f"act{number}.{self.customer_id}")
+            self.act(f"act{number}.{self.customer_id}{self.mark}")
 
     def make_grant(self, grant_id: str) -> None:
         draw = self.draw
@@ -106,7 +115,7 @@ class Granter:
             kind="paid" if paid else "promotional",
             currency=self.currency,
             amount=amount,
-            cost_basis=self.money(self.size) if paid and self.chance(0.4) else "",
+            cost_basis=self.cost() if paid and self.chance(0.4) else "",
             priority=draw.choice(["", "", "1", "50", "100"]),
             scope=scope,
             scope_id=draw.choice(self.scopes[scope]) if scope in self.scopes else "",
@@ -123,7 +132,9 @@ class Granter:
         """A void or a transfer of what there is."""
         draw = self.draw
         own = [
-            row for row in self.catalog["credit_grants"] if row["customer_id"] == self.customer_id
+            row
+            for row in self.catalog["credit_grants"]
+            if (row["customer_id"], row["currency"]) == (self.customer_id, self.currency)
         ]
         grants, _ = read_grants({"credit_grants": own}, self.start + timedelta(days=self.days))
         if not grants:

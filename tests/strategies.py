@@ -114,6 +114,7 @@ COLUMNS = {
     "scope scope_id effective_at expires_at every recurs_until rollover_cap covers_true_up",
     "credit_actions": "action_id action grant_id to_grant_id amount acts_at reason",
     "credit_top_ups": "top_up_id customer_id currency threshold amount",
+    "credit_units": "unit exponent currency rate valid_from",
 }
 RAW_COLUMNS = (
     "load_id",

@@ -97,6 +97,10 @@ def odd_catalog() -> dict[str, list[dict[str, str]]]:
             {"top_up_id": "1e5", "customer_id": "000", "currency": "USD", "threshold": "0",
              "amount": "10.5", "recorded_at": HALF_PAST_TEN_IN_DELHI},
         ],
+        "credit_units": [
+            {"unit": "1e5 credits", "exponent": "4", "currency": "USD", "rate": "0.00000001",
+             "recorded_at": HALF_PAST_TEN_IN_DELHI},
+        ],
     }  # fmt: skip
 
 
@@ -238,3 +242,7 @@ def test_a_blank_of_a_credit_is_its_default(staged):
         "select top_up_id, cast(threshold as text), cast(amount as text), recorded_at"
         " from staging.stg_catalog__credit_top_ups"
     ) == [("1e5", "0.0000", "10.5000", half_past_four)]
+    assert query(
+        "select unit, exponent, currency, cast(rate as text), valid_from_date, recorded_at"
+        " from staging.stg_catalog__credit_units"
+    ) == [("1e5 credits", 4, "USD", "0.000000010000", date(1970, 1, 1), half_past_four)]

@@ -1,8 +1,8 @@
 """Prepaid credits of random histories: as the oracle draws them, on each engine, in any order.
 
 Two dozen customers, each a history of its own (grants of every kind, late usage, voids, fees,
-discounts, actions on invoices), go through one build an engine; some of their paperwork is
-recorded late.
+discounts, a charge priced in a unit of credit, actions on invoices), go through one build an
+engine; some of their paperwork is recorded late.
 """
 
 from datetime import date
@@ -10,7 +10,7 @@ from datetime import date
 import pytest
 
 from tests.credit_comparison import differences
-from tests.credit_histories import histories
+from tests.credit_histories import UNIT, histories
 from tests.oracle import bill
 
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
@@ -64,6 +64,8 @@ def test_the_world_is_worth_comparing(expected):
     kinds = [entry.kind for entry in expected.credits.entries]
     assert {"grant", "draw", "give_back", "transfer", "void", "expiry", "to_balance"} <= set(kinds)
     assert kinds.count("draw") > 300 and kinds.count("give_back") > 50
+    units = [entry.kind for entry in expected.credits.entries if entry.currency.endswith(UNIT)]
+    assert units.count("draw") > 80 and {"give_back", "void", "to_balance"} <= set(units)
     assert {invoice.status for invoice in expected.invoices} == {"draft", "final"}
 
 

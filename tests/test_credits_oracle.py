@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.credit_comparison import differences
-from tests.credit_histories import History, histories, history
+from tests.credit_histories import UNIT, History, histories, history
 from tests.credit_strategies import with_credits
 from tests.oracle import bill
+from tests.oracle.amounts import half_away
 from tests.oracle.corrections import line_key
 from tests.oracle.credits import SHOWN
 from tests.strategies import RAW_COLUMNS, plain_world
@@ -66,6 +67,10 @@ def test_the_histories_are_worth_asking():
     }  # fmt: skip
     paid = {entry.line_key.split("/")[3] for entry in entries if entry.kind == "draw"}
     assert paid >= {"recurring", "usage", "minimum", "true_up"}
+    units = Counter(entry.kind for entry in entries if entry.currency == UNIT)
+    assert set(units) >= {"grant", "draw", "give_back", "transfer", "void", "expiry", "to_balance"}
+    assert any(line.unit and not line.adjusts for one in bills for line in one.lines)
+    assert any(line.unit and line.adjusts for one in bills for line in one.lines)
     assert any(entry.moment > 1 for entry in entries if entry.kind == "draw")
     grants = [grant for one in bills for grant in one.credits.grants.values()]
     assert {grant.scope for grant in grants} == {"all", "subscription", "product", "meter"}
@@ -134,7 +139,7 @@ def nets(billed, rows):
                 continue
             number = numbers.get(line.adjusts, 0) if line.adjusts else invoice.cycle
             key = line_key(invoice.subscription_id, number, line)[1]
-            found[key] += Fraction(line.line_total)
+            found[key] += Fraction(line.unit_total if line.unit else line.line_total)
             if not line.adjusts:
                 credited[line.line_id] = key
     made_of = {invoice.invoice_id for invoice in billed.invoices}
@@ -184,9 +189,10 @@ def test_a_line_s_target_is_its_net_once_it_has_closed(seed):
         assert all(amount >= 0 for amount in change.after.values())
         targets[change.line.key] = sum(change.after.values())
     assert targets
+    asked = {grant.currency for grant in billed.credits.grants.values()}
     for key, total in net.items():
-        # A fee's target is net of its credit.
-        if "/base/" not in key:
+        # A fee's target is net of its credit; where no grant is in the unit nothing is asked.
+        if "/base/" not in key and ("/prompts/" not in key or UNIT in asked):
             assert targets[key] == max(total, 0), key
 
 
@@ -236,6 +242,7 @@ def test_who_pays_first_has_nothing_left_for_who_pays_later(seed):
                     break
                 own = {"all": "", "subscription": line.subscription_id, "meter": line.meter}
                 fits = grant.scope_id == own.get(grant.scope, line.product_id)
+                fits = fits and grant.currency == line.currency
                 fits = fits and (line.kind != "true_up" or grant.covers_true_up)
                 fits = fits and (line.kind != "overage" or grant.covers_true_up)
                 if fits and grant.has_day(entry.usage_date) and grant.can_post(entry.posted_date):
@@ -259,20 +266,55 @@ def test_a_grant_that_is_over_keeps_nothing(seed):
 def test_documents_show_what_credits_pay_of_them(seed):
     billed = made(seed)
     shown, moved = Counter(), Counter()
+    covered = Counter()
     for entry in billed.credits.entries:
-        if entry.kind in SHOWN:
+        if entry.kind in SHOWN and entry.currency == UNIT:
+            covered[entry.line_key] -= entry.amount
+        elif entry.kind in SHOWN:
             shown[entry.invoice_id] -= entry.amount
         if entry.kind == "to_balance":
-            moved[entry.invoice_id] -= entry.amount
+            moved[entry.invoice_id, entry.currency] -= entry.amount
     known = {invoice.invoice_id for invoice in billed.invoices}
     assert {invoice_id for invoice_id, total in shown.items() if total} <= known
+    in_units = {one.invoice_id for one in billed.credits.entries if one.currency == UNIT}
+    worth = Fraction(0)
     for invoice in billed.invoices:
-        assert Fraction(invoice.credits_total) == shown[invoice.invoice_id]
+        paid = Fraction(invoice.credits_total)
+        if any(line.unit for line in invoice.lines) or invoice.invoice_id in in_units:
+            worth += paid - shown[invoice.invoice_id]
+        else:
+            assert paid == shown[invoice.invoice_id]
         assert invoice.due >= 0
-        if invoice.kind == "invoice" and invoice.status == "final":
+        is_moved = moved[invoice.invoice_id, UNIT] != 0
+        if invoice.kind == "invoice" and invoice.status == "final" and not is_moved:
             asking = [max(Fraction(line.line_total), 0) for line in invoice.lines]
             # What could not go back to its grant is balance, which pays the document too.
-            assert Fraction(invoice.credits_total) - moved[invoice.invoice_id] <= sum(asking)
+            assert paid - moved[invoice.invoice_id, "USD"] <= sum(asking)
+    assert worth == worth_of_units(billed, history(seed)[0], covered)
+
+
+def worth_of_units(billed, rows, covered):
+    """Over all documents of a line, credits pay its worth less the worth of what none covers."""
+    numbers = {one.invoice_id: one.cycle for one in billed.invoices if one.cycle is not None}
+    used, begins = Counter(), {}
+    for invoice in billed.invoices:
+        for line in invoice.lines:
+            if line.unit and line.kind == "usage":
+                number = numbers.get(line.adjusts, 0) if line.adjusts else invoice.cycle
+                key = line_key(invoice.subscription_id, number, line)[1]
+                used[key] += Fraction(line.unit_total)
+                begins[key] = (line.period_from.date(), line.period_from)
+    worth = Fraction(0)
+    for key, units in used.items():
+        rates = [
+            (row["valid_from"], Fraction(row["rate"]))
+            for row in rows["credit_units"]
+            if row["valid_from"] <= begins[key][1].date().isoformat()
+            and row["recorded_at"][:10] <= begins[key][1].date().isoformat()
+        ]
+        rate = max(rates)[1]
+        worth += half_away(units * rate, 2) - half_away((units - covered[key]) * rate, 2)
+    return worth
 
 
 @few

@@ -482,15 +482,16 @@ def test_prepaid_credits_are_shown_with_their_grant(documents):
     }
     credits = [
         {"credit_number": 1, "grant_id": "g1", "grant_name": "Launch credits",
-         "credit_total": Decimal("150.0000")},
+         "credit_total": Decimal("150.0000"), "unit": None, "unit_total": None},
         {"credit_number": 2, "grant_id": "g2", "grant_name": None,
-         "credit_total": Decimal("50.0000")},
+         "credit_total": Decimal("50.0000"), "unit": "AI credits",
+         "unit_total": Decimal("1250.5000")},
     ]  # fmt: skip
     one = Document(header, before.exponent, before.lines, credits)
     page = make_page(one, BillingEntity(name="x"))
     assert page.totals[-3:] == [
         ("Credit: Launch credits", "-$150.00", "light"),
-        ("Credit: g2", "-$50.00", "light"),
+        ("Credit: g2 (1,250.5 AI credits)", "-$50.00", "light"),
         ("Amount due", "$56.50", "due"),
     ]
     shown = json_document(one)

@@ -60,21 +60,22 @@
         inner join granted
             on
                 billed_lines.customer_id = granted.customer_id
-                and billed_lines.currency = granted.currency
+                and coalesce(billed_lines.unit, billed_lines.currency) = granted.currency
         where billed_lines.cutoff_at <= {{ as_of_at() }}
 
     ),
 
-    -- Lines of what the run closes, and all that was posted before of their subscriptions.
+    -- Lines of what the run closes, and all that was posted before of their subscriptions: in money,
+    -- or in the unit of credit that they are priced in.
     document_lines as (
 
         select
             subscription_id,
             customer_id,
-            currency,
+            coalesce(unit, currency) as currency,
             invoice_id,
             line_kind,
-            line_total,
+            case when unit is null then line_total else unit_total end as line_total,
             rated_line_id,
             coalesce(adjusts_rated_line_id, rated_line_id) as own_rated_line_id,
             action_id,
@@ -87,10 +88,13 @@
         select
             posted_lines.subscription_id,
             posted_lines.customer_id,
-            posted_lines.currency,
+            coalesce(posted_lines.unit, posted_lines.currency) as currency,
             posted_lines.invoice_id,
             posted_lines.line_kind,
-            posted_lines.line_total,
+            case
+                when posted_lines.unit is null then posted_lines.line_total
+                else posted_lines.unit_total
+            end as line_total,
             posted_lines.rated_line_id,
             coalesce(posted_lines.adjusts_rated_line_id, posted_lines.rated_line_id)
                 as own_rated_line_id,

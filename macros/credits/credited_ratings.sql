@@ -34,7 +34,6 @@
         select
             daily_targets.*,
             periods.customer_id,
-            periods.currency,
             periods.own_period_number,
             periods.is_first_rating,
             daily_targets.rated_line_id as own_rated_line_id
@@ -43,6 +42,7 @@
             on
                 daily_targets.subscription_id = periods.subscription_id
                 and daily_targets.period_number = periods.period_number
+                and daily_targets.currency = periods.currency
 
     ),
 

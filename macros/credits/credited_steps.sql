@@ -54,7 +54,6 @@
         select
             daily_targets.*,
             periods.customer_id,
-            periods.currency,
             periods.own_period_number,
             periods.cutoff_at,
             periods.is_first_rating,
@@ -65,6 +64,7 @@
             on
                 daily_targets.subscription_id = periods.subscription_id
                 and daily_targets.period_number = periods.period_number
+                and daily_targets.currency = periods.currency
 
     ),
 
@@ -453,6 +453,7 @@
                 and {{ number_of_rated_line(
                     'kept_steps.subscription_id', 'kept_steps.rated_line_id'
                 ) }} = periods.period_number
+                and coalesce(kept_steps.currency, periods.billed_currency) = periods.currency
         left join daily_targets
             on
                 kept_steps.rated_line_id = daily_targets.own_rated_line_id

@@ -49,9 +49,21 @@
 
     ),
 
-    periods as (
+    -- Once for each currency or unit of credit that the customer has grants in.
+    granted_periods as (
 
         select * from {{ ref("int_credits__periods") }}
+
+    ),
+
+    periods as (
+
+        select distinct
+            subscription_id,
+            period_number,
+            time_zone,
+            period_from_date
+        from granted_periods
 
     ),
 
@@ -68,16 +80,17 @@
             price_rows.part_number,
             price_rows.price_row_id,
             price_rows.meter_profile,
-            periods.is_first_rating,
+            granted_periods.is_first_rating,
             {{ first_posting_date() }}
-            - case when periods.is_kept and {{ has_new_inputs() | lower }} then 0 else 1 end
+            - case when granted_periods.is_kept and {{ has_new_inputs() | lower }} then 0 else 1 end
                 as base_date,
-            cast(periods.cutoff_at as date) as cutoff_date
+            cast(granted_periods.cutoff_at as date) as cutoff_date
         from {{ ref("int_rating__price_rows") }} as price_rows
-        inner join periods
+        inner join granted_periods
             on
-                price_rows.subscription_id = periods.subscription_id
-                and price_rows.period_number = periods.period_number
+                price_rows.subscription_id = granted_periods.subscription_id
+                and price_rows.period_number = granted_periods.period_number
+                and price_rows.priced_in = granted_periods.currency
         left join allowance_charges
             on
                 price_rows.plan_id = allowance_charges.plan_id

@@ -21,6 +21,7 @@
         ("period_number", type_count()),
         ("known_date", "date"),
         ("usage_date", "date"),
+        ("currency", type_text()),
         ("plan_id", type_text()),
         ("charge_id", type_text()),
         ("part_number", "integer"),
@@ -40,7 +41,12 @@
 
     periods as (
 
-        select * from {{ ref("int_credits__periods") }}
+        select distinct
+            subscription_id,
+            period_number,
+            own_period_number,
+            is_closing
+        from {{ ref("int_credits__periods") }}
 
     ),
 
@@ -95,7 +101,8 @@
             price_rows.charge_position,
             price_rows.price_position,
             price_rows.dimension_values,
-            price_rows.exponent,
+            price_rows.priced_in as currency,
+            price_rows.priced_exponent as exponent,
             price_rows.pricing_model,
             price_rows.allowance as available_quantity,
             price_rows.flat_fee_at_zero,
@@ -693,6 +700,7 @@
         priced_rows.period_number,
         days.known_date,
         days.usage_date,
+        priced_rows.currency,
         priced_rows.plan_id,
         priced_rows.charge_id,
         priced_rows.part_number,

@@ -54,6 +54,7 @@
         "credit_actions":
             "action_id action grant_id to_grant_id amount acts_at reason recorded_at",
         "credit_top_ups": "top_up_id customer_id currency threshold amount recorded_at",
+        "credit_units": "unit exponent currency rate valid_from recorded_at",
     } -%}
     {{ return(columns[name].split()) }}
 {%- endmacro %}
@@ -65,7 +66,7 @@
     {{ return([
         "charge_limits", "meter_filters", "subscription_changes", "plan_migrations", "allowances",
         "commitments", "discounts", "entitlements", "alerts", "invoice_actions", "credit_grants",
-        "credit_actions", "credit_top_ups"
+        "credit_actions", "credit_top_ups", "credit_units"
     ]) }}
 {%- endmacro %}
 

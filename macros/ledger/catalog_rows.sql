@@ -6,7 +6,7 @@
         "customers", "products", "plans", "charges", "charge_limits", "prices", "meters",
         "meter_filters", "subscriptions", "subscription_changes", "plan_migrations",
         "allowances", "commitments", "discounts", "entitlements", "alerts", "invoice_actions",
-        "credit_grants", "credit_actions", "credit_top_ups"
+        "credit_grants", "credit_actions", "credit_top_ups", "credit_units"
     ]) }}
 {%- endmacro %}
 

@@ -36,6 +36,9 @@
         {%- endfor %}
         primary key (invoice_id, line_number)
     );
+    {%- for name, type in ledger_line_columns()[-3:] %}
+    alter table {{ schema }}.lines add column if not exists {{ name }} {{ type }};
+    {%- endfor %}
     create table if not exists {{ schema }}.closes (
         billing_entity {{ type_text() }} not null,
         close_number {{ type_count() }} not null,
@@ -95,8 +98,10 @@
         usage_date date not null,
         posted_date date not null,
         asked_total {{ type_total() }} not null,
+        currency {{ type_text() }},
         primary key (rated_line_id, usage_date, posted_date)
     );
+    alter table {{ schema }}.credit_steps add column if not exists currency {{ type_text() }};
     {%- if target.type == "postgres" %}
     create index if not exists credit_steps_subscription
     on {{ schema }}.credit_steps (subscription_id);

@@ -73,6 +73,9 @@
         ("adjusts_invoice_id", type_text()),
         ("adjusts_line_id", type_text()),
         ("adjusts_rated_line_id", type_text()),
+        ("unit", type_text()),
+        ("unit_rate", type_price()),
+        ("unit_total", type_total()),
     ]) }}
 {%- endmacro %}
 

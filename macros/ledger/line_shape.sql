@@ -10,6 +10,7 @@
         ("over_maximum_total", type_total()),
         ("discount_total", type_total()),
         ("line_total", type_total()),
+        ("unit_total", type_total()),
     ]) }}
 {%- endmacro %}
 
@@ -22,7 +23,8 @@
     {{ return([
         "customer_id", "line_kind", "charge_id", "name", "part_number", "period_from",
         "period_to", "dimension_values", "pricing_model", "proration", "billed_days", "full_days",
-        "share_numerator", "share_denominator", "currency", "tax_code", "rules_version",
+        "share_numerator", "share_denominator", "currency", "unit", "unit_rate", "tax_code",
+        "rules_version",
     ]) }}
 {%- endmacro %}
 

@@ -31,11 +31,11 @@
     select balance_date, grant_id, balance_total from {{ ref("int_credits__balances") }}
     where {{ is_sealed_by_run("balance_date") }};
     insert into {{ ledger }}.credit_steps
-        (subscription_id, rated_line_id, usage_date, posted_date, asked_total)
-    select subscription_id, rated_line_id, usage_date, kept_date, sum(asked_total)
+        (subscription_id, rated_line_id, usage_date, posted_date, asked_total, currency)
+    select subscription_id, rated_line_id, usage_date, kept_date, sum(asked_total), currency
     from {{ ref("int_credits__steps") }}
     where kept_date is not null and {{ is_sealed_by_run("kept_date") }}
-    group by subscription_id, rated_line_id, usage_date, kept_date
+    group by subscription_id, rated_line_id, usage_date, kept_date, currency
     having sum(asked_total) <> 0;
     insert into {{ ledger }}.credit_vectors
         (rated_line_id, posted_date, moment_number, usage_date, step_total)

@@ -1,6 +1,6 @@
 -- depends_on: {{ ref('build_window') }}
--- Periods that the run rates, of customers who have grants in the subscription's currency; those
--- that are rated again under their numbers in rating.
+-- Periods that the run rates, of customers who have grants in the subscription's currency or in a
+-- unit of credit, once for each; those that are rated again under their numbers in rating.
 with
 
 granted as (
@@ -8,7 +8,13 @@ granted as (
     select
         customer_id,
         currency,
-        min(recorded_date) as granted_from_date
+        min(recorded_date) as granted_from_date,
+        max(
+            case
+                when currency in (select unit from {{ ref('stg_catalog__credit_units') }}) then 1
+                else 0
+            end
+        ) = 1 as is_unit
     from {{ ref('int_credits__grants') }}
     group by
         customer_id,
@@ -30,7 +36,8 @@ select
     rated_periods.period_number,
     rated_periods.own_period_number,
     rated_periods.customer_id,
-    rated_periods.currency,
+    granted.currency,
+    rated_periods.currency as billed_currency,
     rated_periods.time_zone,
     rated_periods.period_from_date,
     rated_periods.cutoff_at,
@@ -43,4 +50,4 @@ from rated_periods
 inner join granted
     on
         rated_periods.customer_id = granted.customer_id
-        and rated_periods.currency = granted.currency
+        and (rated_periods.currency = granted.currency or granted.is_unit)

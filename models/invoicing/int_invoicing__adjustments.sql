@@ -91,7 +91,12 @@ followed as (
             partition by
                 floored.subscription_id, floored.own_period_number, floored.own_rated_line_id
             order by floored.stated_at, floored.action_order
-        ) as total_before
+        ) as total_before,
+        lag(floored.unit_total) over (
+            partition by
+                floored.subscription_id, floored.own_period_number, floored.own_rated_line_id
+            order by floored.stated_at, floored.action_order
+        ) as units_before
     from floored
 
 ),
@@ -112,6 +117,7 @@ changed as (
     where
         followed.total_before is null
         or followed.kept_line_total <> followed.total_before
+        or followed.unit_total <> followed.units_before
         or followed.state_kind <> 'correction'
 
 ),
@@ -186,6 +192,8 @@ select
     followed.share_denominator,
     {{ changed_measures('compared', 'followed') }},
     followed.currency,
+    followed.unit,
+    followed.unit_rate,
     followed.tax_code,
     followed.rules_version,
     compared.stated_at as cutoff_at

@@ -259,6 +259,9 @@ select
     adjusts_invoice_id,
     adjusts_line_id,
     adjusts_rated_line_id,
+    unit,
+    unit_rate,
+    unit_total,
     cast(header_number as {{ type_count() }}) as header_number,
     action_id
 from lines

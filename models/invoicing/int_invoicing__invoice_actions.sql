@@ -26,6 +26,7 @@ own_lines as (
         subscription_id,
         invoice_number_in_subscription as period_number,
         rated_line_id,
+        unit,
         cutoff_at
     from {{ ref('int_invoicing__own_lines') }}
 
@@ -37,6 +38,7 @@ own_lines as (
         subscription_id,
         period_number,
         rated_line_id,
+        unit,
         cutoff_at
     from {{ source('ledger', 'lines') }}
     where adjusts_invoice_id is null
@@ -68,6 +70,7 @@ named as (
         own_lines.subscription_id,
         own_lines.period_number,
         own_lines.rated_line_id,
+        own_lines.unit,
         own_lines.cutoff_at as closed_at
     from own_lines
     inner join acted_lines
@@ -82,6 +85,7 @@ named as (
         min(own_lines.subscription_id) as subscription_id,
         min(own_lines.period_number) as period_number,
         cast(null as {{ type_text() }}) as rated_line_id,
+        cast(null as {{ type_text() }}) as unit,
         min(own_lines.cutoff_at) as closed_at
     from own_lines
     inner join acted_invoices
@@ -108,6 +112,7 @@ resolved as (
         named.subscription_id,
         named.period_number as own_period_number,
         named.rated_line_id as own_rated_line_id,
+        named.unit,
         named.closed_at,
         coalesce(named.closed_at < invoice_actions.cutoff_at, false) as is_closed,
         row_number() over (
@@ -172,6 +177,7 @@ select
         when target_name is null and named_line_id is not null then 'unknown_line'
         when target_name is null then 'unknown_invoice'
         when not is_closed then 'not_closed'
+        when action = 'credit' and unit is not null then 'priced_in_units'
         when action = 'void' and action_before = 'void' then 'already_void'
         when action = 'reissue' and coalesce(action_before, 'reissue') = 'reissue'
             then 'not_void'

@@ -51,7 +51,10 @@ select
     cutoff_at,
     adjusts_invoice_id,
     adjusts_line_id,
-    adjusts_rated_line_id
+    adjusts_rated_line_id,
+    unit,
+    unit_rate,
+    unit_total
 from posted_lines
 
 union all
@@ -94,6 +97,9 @@ select
     cutoff_at,
     adjusts_invoice_id,
     adjusts_line_id,
-    adjusts_rated_line_id
+    adjusts_rated_line_id,
+    unit,
+    unit_rate,
+    unit_total
 from document_lines
 where cutoff_at > {{ sealed_until_now() }}

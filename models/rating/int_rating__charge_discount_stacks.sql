@@ -77,7 +77,9 @@ lines as (
         row_amounts.rounded_total as left_total,
         row_amounts.cutoff_at
     from row_amounts
-    where row_amounts.outcome = 'line'
+    where
+        row_amounts.outcome = 'line'
+        and row_amounts.unit is null
 
     union all
 

@@ -90,6 +90,9 @@ lines as (
         usage_lines.charge_discount_total,
         usage_lines.over_maximum_total,
         usage_lines.charged_total,
+        usage_lines.unit,
+        usage_lines.unit_rate,
+        usage_lines.unit_total,
         usage_lines.currency,
         usage_lines.exponent,
         usage_lines.cutoff_at
@@ -128,6 +131,9 @@ lines as (
         0 as charge_discount_total,
         0 as over_maximum_total,
         minimum_lines.charged_total,
+        cast(null as {{ type_text() }}) as unit,
+        cast(null as {{ type_price() }}) as unit_rate,
+        cast(null as {{ type_total() }}) as unit_total,
         minimum_lines.currency,
         minimum_lines.exponent,
         minimum_lines.cutoff_at
@@ -168,6 +174,9 @@ lines as (
         0 as over_maximum_total,
         identified_fees.rounded_total - coalesce(discount_sums.discount_total, 0)
             as charged_total,
+        cast(null as {{ type_text() }}) as unit,
+        cast(null as {{ type_price() }}) as unit_rate,
+        cast(null as {{ type_total() }}) as unit_total,
         identified_fees.currency,
         identified_fees.exponent,
         identified_fees.cutoff_at

@@ -306,7 +306,7 @@ discount_sums as (
 ),
 
 -- A line counts with its own period, one that is invoiced later with the invoice's: what has closed
--- before stays as it was.
+-- before stays as it was. What is priced in a unit of credit does not count.
 net_lines as (
 
     select
@@ -324,6 +324,7 @@ net_lines as (
         on
             charge_lines.subscription_id = chained_periods.subscription_id
             and charge_lines.invoice_number_in_subscription = chained_periods.period_number
+    where charge_lines.unit is null
 
     union all
 
@@ -365,7 +366,7 @@ net_lines as (
         closed_lines.quantity,
         closed_lines.line_total
     from (
-        {{ closed_lines("line_kind not in ('true_up', 'overage')") }}
+        {{ closed_lines("line_kind not in ('true_up', 'overage') and unit is null") }}
     ) as closed_lines
 
 ),

@@ -480,8 +480,18 @@ exact_totals as (
 
     select
         row_totals.*,
+        price_rows.unit,
+        price_rows.unit_rate,
+        price_rows.priced_exponent,
         {{ amount_in_share('row_totals') }} as exact_amount
     from row_totals
+    inner join price_rows
+        on
+            row_totals.subscription_id = price_rows.subscription_id
+            and row_totals.period_number = price_rows.period_number
+            and row_totals.charge_id = price_rows.charge_id
+            and row_totals.part_number = price_rows.part_number
+            and row_totals.price_row_id = price_rows.price_row_id
     where
         row_totals.uncomputed_count = 0
         and {{ fits_amount('row_totals.cycle_amount') }}
@@ -496,7 +506,15 @@ rounded as (
         charge_id,
         part_number,
         usage_date,
-        sum({{ round_money('exact_amount', 'exponent') }}) as rounded_total
+        sum(
+            case
+                when unit is null then {{ round_money('exact_amount', 'exponent') }}
+                else {{ round_money(
+                    worth_of_units(round_money('exact_amount', 'priced_exponent'), 'unit_rate'),
+                    'exponent'
+                ) }}
+            end
+        ) as rounded_total
     from exact_totals
     group by
         subscription_id,

@@ -48,6 +48,7 @@ lines as (
         charge_lines.*,
         charge_lines.charged_total as left_total
     from charge_lines
+    where charge_lines.unit is null
 
 ),
 

@@ -4,6 +4,28 @@ prices as (
 
     select * from {{ ref('stg_catalog__prices') }}
 
+),
+
+-- What is priced in a unit of credit is so in every currency in which one has a worth.
+unit_currencies as (
+
+    select distinct
+        unit,
+        currency
+    from {{ ref('stg_catalog__credit_units') }}
+
+),
+
+priced as (
+
+    select
+        prices.*,
+        unit_currencies.unit,
+        coalesce(unit_currencies.currency, prices.currency) as billed_currency
+    from prices
+    left join unit_currencies
+        on prices.currency = unit_currencies.unit
+
 )
 
 -- The bands of a price row share everything but their bounds and rates. bands_text says all of
@@ -12,7 +34,8 @@ select
     price_row_id,
     plan_id,
     charge_id,
-    currency,
+    billed_currency as currency,
+    unit,
     dimension_values,
     valid_from_date,
     customer_id,
@@ -33,13 +56,14 @@ select
         ', ',
         'up_to nulls last'
     ) }} as bands_text
-from prices
+from priced
 where recorded_at < {{ as_of_at() }}
 group by
     price_row_id,
     plan_id,
     charge_id,
-    currency,
+    billed_currency,
+    unit,
     dimension_values,
     valid_from_date,
     customer_id,

@@ -67,7 +67,9 @@ judged as (
         step_totals.fee_amount,
         not open_quantities.is_in_range
         or coalesce(step_totals.uncomputed_count, 0) > 0
-        or not {{ fits_amount('coalesce(step_totals.amount, 0)') }} as is_out_of_range
+        or not {{ fits_amount('coalesce(step_totals.amount, 0)') }}
+        or not {{ fits_worth('coalesce(step_totals.amount, 0)', 'open_quantities.unit_rate') }}
+            as is_out_of_range
     from open_quantities
     left join step_totals
         on
@@ -85,49 +87,72 @@ shared as (
         judged.*,
         case
             when not judged.is_out_of_range then {{ amount_in_share('judged') }}
-        end as exact_amount
+        end as priced_amount
     from judged
+
+),
+
+-- What is priced in a unit of credit is so many of it, rounded, and money once.
+worth as (
+
+    select
+        shared.*,
+        case
+            when shared.unit is not null
+                then {{ round_money('shared.priced_amount', 'shared.priced_exponent') }}
+        end as unit_total,
+        case
+            when shared.unit is null then shared.priced_amount
+            else {{ worth_of_units(
+                round_money('shared.priced_amount', 'shared.priced_exponent'),
+                'shared.unit_rate'
+            ) }}
+        end as exact_amount
+    from shared
 
 )
 
 select
-    shared.subscription_id,
-    shared.customer_id,
-    shared.period_number,
-    shared.plan_id,
-    shared.charge_id,
-    shared.part_number,
-    shared.period_from,
-    shared.period_to,
+    worth.subscription_id,
+    worth.customer_id,
+    worth.period_number,
+    worth.plan_id,
+    worth.charge_id,
+    worth.part_number,
+    worth.period_from,
+    worth.period_to,
     charge_parts.part_from_date as from_date,
-    shared.charge_position,
-    shared.price_row_id,
-    shared.price_position,
-    shared.dimension_values,
-    shared.currency,
-    shared.exponent,
-    shared.pricing_model,
-    shared.event_count,
-    shared.quantity,
-    shared.covered_quantity,
-    shared.rated_quantity,
-    shared.share_numerator,
-    shared.share_denominator,
+    worth.charge_position,
+    worth.price_row_id,
+    worth.price_position,
+    worth.dimension_values,
+    worth.currency,
+    worth.exponent,
+    worth.pricing_model,
+    worth.event_count,
+    worth.quantity,
+    worth.covered_quantity,
+    worth.rated_quantity,
+    worth.share_numerator,
+    worth.share_denominator,
     case
-        when shared.is_out_of_range then 'out_of_range'
-        when shared.event_count > 0 or shared.exact_amount <> 0 then 'line'
+        when worth.is_out_of_range then 'out_of_range'
+        when worth.event_count > 0 or worth.exact_amount <> 0 then 'line'
         -- A level or a reading carried over is a quantity, though nothing happened.
-        when shared.aggregation not in ('count', 'sum', 'count_unique')
+        when worth.aggregation not in ('count', 'sum', 'count_unique')
             then 'line'
         else 'nothing'
     end as outcome,
-    cast(shared.exact_amount as {{ type_amount() }}) as amount,
-    {{ round_money('shared.exact_amount', 'shared.exponent') }} as rounded_total,
-    shared.cutoff_at
-from shared
+    cast(worth.exact_amount as {{ type_amount() }}) as amount,
+    {{ round_money('worth.exact_amount', 'worth.exponent') }} as rounded_total,
+    worth.unit,
+    worth.unit_rate,
+    worth.unit_total,
+    worth.cutoff_at
+from worth
 inner join charge_parts
     on
-        shared.subscription_id = charge_parts.subscription_id
-        and shared.period_number = charge_parts.period_number
-        and shared.charge_id = charge_parts.charge_id
-        and shared.part_number = charge_parts.part_number
+        worth.subscription_id = charge_parts.subscription_id
+        and worth.period_number = charge_parts.period_number
+        and worth.charge_id = charge_parts.charge_id
+        and worth.part_number = charge_parts.part_number

@@ -125,5 +125,8 @@ select
     cast(charge_discount_total as {{ type_total() }}) as charge_discount_total,
     cast(discounted_total - charged_total as {{ type_total() }}) as over_maximum_total,
     cast(charged_total as {{ type_total() }}) as charged_total,
+    unit,
+    unit_rate,
+    cast(unit_total as {{ type_total() }}) as unit_total,
     cutoff_at
 from capped

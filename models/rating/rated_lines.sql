@@ -88,6 +88,9 @@ lines as (
         charge_lines.charge_discount_total + coalesce(discount_sums.discount_total, 0)
             as discount_total,
         charge_lines.charged_total - coalesce(discount_sums.discount_total, 0) as line_total,
+        charge_lines.unit,
+        charge_lines.unit_rate,
+        charge_lines.unit_total,
         charge_lines.currency,
         charge_lines.tax_code,
         charge_lines.cutoff_at
@@ -129,6 +132,9 @@ lines as (
         0 as over_maximum_total,
         0 as discount_total,
         credit_lines.line_total,
+        cast(null as {{ type_text() }}) as unit,
+        cast(null as {{ type_price() }}) as unit_rate,
+        cast(null as {{ type_total() }}) as unit_total,
         credit_lines.currency,
         credit_lines.tax_code,
         credit_lines.cutoff_at
@@ -168,6 +174,9 @@ lines as (
         0 as over_maximum_total,
         0 as discount_total,
         commitment_lines.line_total,
+        cast(null as {{ type_text() }}) as unit,
+        cast(null as {{ type_price() }}) as unit_rate,
+        cast(null as {{ type_total() }}) as unit_total,
         commitment_lines.currency,
         commitment_lines.tax_code,
         commitment_lines.cutoff_at
@@ -208,6 +217,9 @@ select
     cast(lines.over_maximum_total as {{ type_total() }}) as over_maximum_total,
     cast(lines.discount_total as {{ type_total() }}) as discount_total,
     cast(lines.line_total as {{ type_total() }}) as line_total,
+    lines.unit,
+    cast(lines.unit_rate as {{ type_price() }}) as unit_rate,
+    cast(lines.unit_total as {{ type_total() }}) as unit_total,
     lines.currency,
     lines.tax_code,
     cast({{ var('rules_version') }} as integer) as rules_version,

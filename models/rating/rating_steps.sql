@@ -40,7 +40,7 @@ line_steps as (
         cast(null as {{ type_count() }}) as billed_days,
         cast(null as {{ type_count() }}) as full_days,
         steps.amount,
-        rated_lines.currency,
+        coalesce(rated_lines.unit, rated_lines.currency) as currency,
         rated_lines.cutoff_at
     from {{ ref('rated_lines') }} as rated_lines
     inner join {{ ref('int_rating__steps') }} as steps
@@ -66,11 +66,12 @@ line_steps as (
         cast(null as {{ type_quantity() }}) as tier_to,
         0 as units,
         0 as rate,
-        rated_lines.amount - sum(steps.amount) as fixed_amount,
+        coalesce(rated_lines.unit_total, rated_lines.amount) - sum(steps.amount)
+            as fixed_amount,
         rated_lines.share_numerator as billed_days,
         rated_lines.share_denominator as full_days,
-        rated_lines.amount - sum(steps.amount) as amount,
-        rated_lines.currency,
+        coalesce(rated_lines.unit_total, rated_lines.amount) - sum(steps.amount) as amount,
+        coalesce(rated_lines.unit, rated_lines.currency) as currency,
         rated_lines.cutoff_at
     from {{ ref('rated_lines') }} as rated_lines
     inner join {{ ref('int_rating__steps') }} as steps
@@ -88,11 +89,51 @@ line_steps as (
         rated_lines.rated_line_id,
         rated_lines.pricing_model,
         rated_lines.amount,
+        rated_lines.unit_total,
+        rated_lines.unit,
         rated_lines.share_numerator,
         rated_lines.share_denominator,
         rated_lines.currency,
         rated_lines.cutoff_at
-    having rated_lines.amount <> sum(steps.amount)
+    having coalesce(rated_lines.unit_total, rated_lines.amount) <> sum(steps.amount)
+
+    union all
+
+    -- Units of credit, rounded, are money once.
+    select
+        rated_lines.rated_line_id,
+        max(steps.band_number) + 2 as step_number,
+        'unit' as step_kind,
+        rated_lines.pricing_model,
+        cast(null as {{ type_quantity() }}) as tier_from,
+        cast(null as {{ type_quantity() }}) as tier_to,
+        rated_lines.unit_total as units,
+        rated_lines.unit_rate as rate,
+        cast(0 as {{ type_amount() }}) as fixed_amount,
+        cast(null as {{ type_count() }}) as billed_days,
+        cast(null as {{ type_count() }}) as full_days,
+        rated_lines.amount,
+        rated_lines.currency,
+        rated_lines.cutoff_at
+    from {{ ref('rated_lines') }} as rated_lines
+    inner join {{ ref('int_rating__steps') }} as steps
+        on
+            rated_lines.subscription_id = steps.subscription_id
+            and rated_lines.invoice_number_in_subscription = steps.period_number
+            and rated_lines.charge_id = steps.charge_id
+            and rated_lines.part_number = steps.part_number
+            and rated_lines.price_row_id = steps.price_row_id
+    where
+        rated_lines.cutoff_at > {{ open_from() }}
+        and rated_lines.unit is not null
+    group by
+        rated_lines.rated_line_id,
+        rated_lines.pricing_model,
+        rated_lines.unit_total,
+        rated_lines.unit_rate,
+        rated_lines.amount,
+        rated_lines.currency,
+        rated_lines.cutoff_at
 
     union all
 

@@ -48,7 +48,18 @@ usage_alerts as (
 
 currencies as (
 
-    select * from {{ ref('currencies') }}
+    select
+        currency,
+        exponent
+    from {{ ref('currencies') }}
+
+    union all
+
+    -- Credits may be in a unit of their own.
+    select distinct
+        unit as currency,
+        exponent
+    from {{ ref('stg_catalog__credit_units') }}
 
 ),
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from orchestration.exports.folder import ExportFolder, WrittenFile
 from orchestration.exports.line_tables import DAY, INSTANT, TEXT, TOTAL, harmless
-from orchestration.marts import Marts, Row, money
+from orchestration.marts import Marts, Row, exact_text, money
 
 #: A row is a grant (of a recurring one, an occurrence) that had something left or moved on the day.
 COLUMNS = (
@@ -93,6 +93,9 @@ def _csv(marts: Marts, rows: Sequence[Row]) -> bytes:
     writer.writerow([name for name, _ in COLUMNS])
     for row in rows:
         exponent = marts.exponent(row["currency"])
+        if row["cost_basis"] is not None and marts.is_unit(row["currency"]):
+            # What was paid for units is money of the customer's currency.
+            row["cost_basis"] = exact_text(row["cost_basis"])
         writer.writerow([_cell(row[name], kind, exponent) for name, kind in COLUMNS])
     return text.getvalue().encode()
 
@@ -100,7 +103,7 @@ def _csv(marts: Marts, rows: Sequence[Row]) -> bytes:
 def _cell(value: Any, kind: Any, exponent: int) -> Any:
     if value is None:
         return ""
-    if kind is TOTAL:
+    if kind is TOTAL and not isinstance(value, str):
         return money(value, exponent)
     if kind is INSTANT:
         return f"{value:%Y-%m-%dT%H:%M:%S}Z"

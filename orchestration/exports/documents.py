@@ -134,7 +134,7 @@ def _read_chunk(marts: Marts, ids: Sequence[str]) -> list[Document]:
     for line in _read_lines(marts, marks, ids):
         documents[line["invoice_id"]].lines.append(line)
     for credit in marts.rows(
-        "select invoice_id, credit_number, grant_id, grant_name, credit_total"
+        "select invoice_id, credit_number, grant_id, grant_name, credit_total, unit, unit_total"
         f" from marts.invoice_credits where invoice_id in ({marks})"
         " order by invoice_id, credit_number",
         *ids,

@@ -54,8 +54,13 @@ def line_details(line: Row, shown: NumberFormat) -> tuple[str, str, list[Detail]
             price = ""
     else:
         price = ""
+        # Bands of what is priced in a unit of credit are in it, and then money.
+        priced = shown.of_unit(line["unit"]) if line["unit"] else shown
         for step in steps:
-            details += _step_details(step, line, shown)
+            if step["step_kind"] == "unit":
+                details.append(_worth(step, line, shown))
+            else:
+                details += _step_details(step, line, priced)
     details += _taken_off(line, shown)
     return quantity, price, details
 
@@ -102,6 +107,12 @@ def _step_details(step: Row, line: Row, shown: NumberFormat) -> Iterator[Detail]
         if kind == "band":
             text = ", ".join(one for one in (text, FIXED_TEXTS.get(model, "flat fee")) if one)
         yield Detail(text, units, amount=shown.step(fixed))
+
+
+def _worth(step: Row, line: Row, shown: NumberFormat) -> Detail:
+    """Units of credit, rounded, and what they are worth."""
+    units = shown.of_unit(line["unit"]).money(step["units"])
+    return Detail("in money", units, shown.price(step["rate"]), shown.step(step["amount"]))
 
 
 def _part(step: Row) -> str:

@@ -17,6 +17,7 @@ from orchestration.marts import Row
 TEXT, COUNT, DAY = pa.string(), pa.int64(), pa.date32()
 INSTANT = pa.timestamp("us", tz="UTC")
 TOTAL, QUANTITY, AMOUNT = pa.decimal128(24, 4), pa.decimal128(28, 10), pa.decimal128(38, 22)
+PRICE = pa.decimal128(20, 12)
 
 #: Of the document, on each of its lines; then of the line.
 DOCUMENT_COLUMNS = (
@@ -58,6 +59,9 @@ LINE_COLUMNS = (
     ("over_maximum_total", TOTAL),
     ("discount_total", TOTAL),
     ("line_total", TOTAL),
+    ("unit", TEXT),
+    ("unit_rate", PRICE),
+    ("unit_total", TOTAL),
     ("tax_code", TEXT),
     ("rated_line_id", TEXT),
     ("adjusts_invoice_id", TEXT),

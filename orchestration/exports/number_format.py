@@ -74,6 +74,10 @@ class NumberFormat:
         is_exact = amount == round(amount, digits)
         return shown if is_exact else f"\u2248 {shown}"
 
+    def of_unit(self, unit: str) -> NumberFormat:
+        """The same for amounts of a unit of credit, which are numbers with its name behind."""
+        return _UnitFormat(self, unit)
+
     def number(self, quantity: Decimal | int) -> str:
         return self._apply(self._number, Decimal(quantity), 0, QUANTITY_DIGITS, None)
 
@@ -99,6 +103,25 @@ class NumberFormat:
         )
         # CLDR keeps letters of a currency from the digits beside them.
         return re.sub(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])", "\u00a0", text.translate(SIGNS))
+
+
+class _UnitFormat(NumberFormat):
+    """Texts of a locale and a unit of credit."""
+
+    def __init__(self, shown: NumberFormat, unit: str) -> None:
+        super().__init__(str(shown.locale), shown.currency, shown.exponent)
+        self.unit = unit
+
+    def money(self, amount: Decimal) -> str:
+        return f"{self.number(amount)} {self.unit}"
+
+    def price(self, amount: Decimal) -> str:
+        return f"{self._apply(self._number, amount, 0, PRICE_DIGITS, None)} {self.unit}"
+
+    def step(self, amount: Decimal) -> str:
+        digits = STEP_DIGITS
+        text = f"{self._apply(self._number, amount, 0, digits, None)} {self.unit}"
+        return text if amount == round(amount, digits) else f"\u2248 {text}"
 
 
 @lru_cache(maxsize=4096)

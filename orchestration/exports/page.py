@@ -221,7 +221,7 @@ def _totals(document: Document, shown: NumberFormat) -> Iterator[tuple[str, str,
         given_back = credit["credit_total"] < 0
         yield (
             f"Credit{' given back' if given_back else ''}:"
-            f" {credit['grant_name'] or credit['grant_id']}",
+            f" {credit['grant_name'] or credit['grant_id']}{_units(credit, shown)}",
             shown.money(-credit["credit_total"]),
             "light",
         )
@@ -230,3 +230,10 @@ def _totals(document: Document, shown: NumberFormat) -> Iterator[tuple[str, str,
     if total < 0:
         yield "To your balance", shown.money(-total), "light"
     yield "Amount due", shown.money(header["amount_due_total"]), "due"
+
+
+def _units(credit: Row, shown: NumberFormat) -> str:
+    """How many of its unit of credit a grant covers."""
+    if not credit["unit"]:
+        return ""
+    return f" ({shown.of_unit(credit['unit']).money(credit['unit_total'])})"

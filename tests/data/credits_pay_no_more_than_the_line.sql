@@ -24,7 +24,7 @@ nets as (
 
     select
         coalesce(adjusts_rated_line_id, rated_line_id) as rated_line_id,
-        sum(line_total) as net_total
+        sum(case when unit is null then line_total else unit_total end) as net_total
     from {{ source('ledger', 'lines') }}
     group by coalesce(adjusts_rated_line_id, rated_line_id)
 

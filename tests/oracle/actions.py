@@ -63,6 +63,8 @@ class Desk:
             return unknown
         if found.invoice.cutoff >= close_of_action(action):
             return "not_closed"
+        if action.action == "credit" and found.line.unit:
+            return "priced_in_units"
         invoice_id = found.invoice.invoice_id
         reasons = {
             "void": "already_void" if invoice_id in self.voided else "",
@@ -95,6 +97,7 @@ class Desk:
             amount=total,
             discount_total=fixed(Fraction(0), TOTAL_DIGITS),
             line_total=fixed(total, TOTAL_DIGITS),
+            unit_total=None,
         )
 
     def write(

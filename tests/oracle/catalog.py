@@ -115,6 +115,18 @@ class PriceRow:
 
 
 @dataclass(frozen=True)
+class UnitRate:
+    """What one of a unit of credit is worth in a currency from a day on."""
+
+    unit: str
+    exponent: int
+    currency: str
+    rate: Fraction
+    valid_from: date
+    recorded_at: datetime
+
+
+@dataclass(frozen=True)
 class Filter:
     path: str
     operator: str
@@ -258,6 +270,8 @@ class Catalog:
     commitments: list[Commitment] = field(default_factory=list)
     discounts: list[Discount] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
+    #: Rates by unit of credit.
+    units: dict[str, list[UnitRate]] = field(default_factory=dict)
     #: Worked out once a subscription: changes.life_of keeps them here.
     lives: dict[str, object] = field(default_factory=dict)
 
@@ -557,6 +571,11 @@ def read_catalog(rows: Rows, as_of_at: datetime) -> Catalog:
         catalog.allowances.setdefault(row["plan_id"], []).append(read_allowance(row))
     catalog.commitments = [read_commitment(row) for row in known.get("commitments", [])]
     catalog.discounts = [read_discount(row) for row in known.get("discounts", [])]
+    for row in known.get("credit_units", []):
+        exponent, rate = int(row["exponent"]), number(row["rate"])
+        catalog.units.setdefault(row["unit"], []).append(
+            UnitRate(row["unit"], exponent, row["currency"], rate, valid_date(row), recorded(row))
+        )
     for row in known.get("invoice_actions", []):
         columns = (row["action_id"], row["action"], row["invoice_id"], row["line_id"])
         catalog.actions.append(Action(*columns, number(row["amount"]), recorded(row)))

@@ -79,7 +79,9 @@ def commitment_drafts(
         counted = [
             (max(number, draft.period_number), draft)
             for number, draft in drafts
-            if draft.kind in COUNTED and (not one.charge_ids or draft.charge_id in one.charge_ids)
+            if draft.kind in COUNTED
+            and not draft.unit
+            and (not one.charge_ids or draft.charge_id in one.charge_ids)
         ]
         for window in list_windows(catalog, subscription, one.window_cycles, started):
             if not binds(one, subscription, window):

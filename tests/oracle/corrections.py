@@ -22,7 +22,8 @@ DAY = timedelta(days=1)
 BUCKET = timedelta(minutes=15)
 EPOCH = datetime(1970, 1, 1)
 FEES = ("recurring", "one_time")
-MEASURES = ("quantity", "rated_quantity", "event_count", "amount", "discount_total", "line_total")
+TOTALS = ("discount_total", "line_total", "unit_total")
+MEASURES = ("quantity", "rated_quantity", "event_count", "amount", *TOTALS)
 #: All invoices of some subscriptions, as if closed periods were known at an instant.
 Restate = Callable[[datetime], dict[str, list[Invoice]]]
 
@@ -235,7 +236,7 @@ def difference(line: Line, now: dict, before: dict) -> dict:
         delta = (now.get(name) or Fraction(0)) - (before.get(name) or Fraction(0))
         if name in ("quantity", "rated_quantity"):
             changed[name] = fixed(delta, 10)
-        elif name in ("discount_total", "line_total"):
+        elif name in TOTALS:
             changed[name] = fixed(delta, TOTAL_DIGITS)
         else:
             changed[name] = int(delta) if name == "event_count" else delta
@@ -333,7 +334,10 @@ def correct_customer(
                 fees.note(key, line, now.get("line_total") or Fraction(0))
                 now = kept(now, desk, invoices[name], key)
                 before = posted.get(key, {})
-                if (now.get("line_total") or 0) == (before.get("line_total") or 0):
+                if all(
+                    (now.get(name) or 0) == (before.get(name) or 0)
+                    for name in ("line_total", "unit_total")
+                ):
                     continue
                 described[key] = line
                 added.append((key, replace(line, **difference(line, now, before))))
@@ -450,6 +454,8 @@ def perform(
             amount=action.amount,
             discount_total=fixed(Fraction(0), TOTAL_DIGITS),
             line_total=total,
+            unit="",
+            unit_total=None,
         )
         outcomes.refunds.append((action, desk.write(action, order, target, [paid], as_of_at)))
         return set()

@@ -57,7 +57,7 @@ def asked_line(
     return Asked(
         key=key,
         subscription_id=subscription.subscription_id,
-        currency=subscription.currency,
+        currency=line.unit or subscription.currency,
         product_id=catalog.plans[line.plan_id].product_id,
         meter=charge.profile_id.rpartition("@")[0] if charge else "",
         kind=line.kind,
@@ -87,7 +87,7 @@ def usage_line(catalog: Catalog, part: Part, row: PriceRow) -> Asked:
     return Asked(
         key=key,
         subscription_id=name,
-        currency=subscription.currency,
+        currency=part.asset,
         product_id=catalog.plans[charge.plan_id].product_id,
         meter=charge.profile_id.rpartition("@")[0],
         kind="usage",
@@ -124,10 +124,13 @@ class Demand:
         subscription: Subscription,
         versions: list[Version],
         documents: list[Invoice],
+        asset: str,
         known_from: date,
         as_of_at: datetime,
     ) -> None:
         self.subscription = subscription
+        #: Lines priced in this currency or unit ask; others do not.
+        self.asset = asset
         #: The subscription under the catalogue as it was known; the last one is as known now.
         self.versions = versions
         self.catalog = versions[-1].catalog
@@ -165,6 +168,8 @@ class Demand:
                 loads.setdefault(version.since, [])
             for _, daily in sorted(version.parts.items(), key=lambda item: item[0]):
                 period = daily.part.period
+                if daily.part.asset != self.asset:
+                    continue
                 if period.cutoff_at <= self.as_of_at:
                     posts.setdefault(((period.cutoff_at - DAY).date(), 1), [])
                 for loaded, since in daily.touched().items():
@@ -189,7 +194,8 @@ class Demand:
         """Another catalogue is known: what is open is rated by it."""
         rated = set()
         for daily in version.parts.values():
-            if self.is_open(daily.part.period, moment[0]):
+            is_its = daily.part.asset == self.asset
+            if is_its and self.is_open(daily.part.period, moment[0]):
                 rated |= self.load(moment, version, daily, date.min)
         for key, state in self.states.items():
             if key not in rated and not state.is_closed and state.vector:
@@ -248,6 +254,8 @@ class Demand:
         for document, line in lines:
             if line.kind in ("disputed", "resolved", "refunded"):
                 continue
+            if (line.unit or self.subscription.currency) != self.asset:
+                continue
             key = self.key_of(document, line)
             if line.kind == "credit":
                 key = self.fee_of(key, line)
@@ -260,7 +268,7 @@ class Demand:
             if line.kind in FEES and state.begins is None:
                 state.begins, state.charge_id = line.period_from, line.charge_id
             before.setdefault(key, state.net)
-            state.net += Fraction(line.line_total)
+            state.net += Fraction(line.unit_total if line.unit else line.line_total)
             # Where a fee and its credit are posted at once, the fee's own document has it.
             if line.kind == "credit" and key in where:
                 continue

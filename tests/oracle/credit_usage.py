@@ -5,7 +5,7 @@ from datetime import date, datetime
 from fractions import Fraction
 
 from .allowances import consume, row_order
-from .amounts import AMOUNT_LIMIT, QUANTITY_LIMIT, exponent, half_away
+from .amounts import AMOUNT_LIMIT, QUANTITY_LIMIT, half_away
 from .catalog import Catalog, PriceRow
 from .clock import local_date
 from .metering import Usage
@@ -91,7 +91,6 @@ class DailyPart:
         """What each price row with usage through a day comes to, under the charge's maximum."""
         part, charge = self.part, self.part.charge
         profile = self.catalog.profiles[charge.profile_id]
-        digits = exponent(part.period.subscription.currency)
         totals: dict[str, Fraction] = {}
         measured = []
         for row in self.rows:
@@ -126,7 +125,7 @@ class DailyPart:
             )
             if abs(rated.amount) >= AMOUNT_LIMIT:
                 continue
-            total = half_away(rated.amount * part.amount_factor, digits)
+            total = half_away(rated.amount * part.amount_factor, part.exponent)
             if maximum is not None:
                 total = min(total, maximum - spent)
             spent += total

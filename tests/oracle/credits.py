@@ -4,17 +4,19 @@ Everything is worked out from the documents of a bill and the usage behind them,
 that have grants. What is posted on a day never changes.
 """
 
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
-from .amounts import fixed
+from .amounts import exponent, fixed, half_away
 from .catalog import Catalog, Rows
 from .credit_demand import Asked, Change, Demand, Moment
 from .credit_grants import Grant, Transfer, read_grants
 from .credit_versions import catalogs_of, version_of
 from .invoices import TOTAL_DIGITS, Invoice
 from .metering import Usage
+from .units import rates_at
 
 ZERO = Fraction(0)
 #: What a document shows of credits.
@@ -60,12 +62,21 @@ class Credits:
     #: Every change of a line's target, for tests to look at.
     changes: list[tuple[Moment, Change]] = field(default_factory=list)
 
-    def totals(self) -> dict[str, Fraction]:
-        """What credits pay of each document."""
+    def totals(self, units: Container[str]) -> dict[str, Fraction]:
+        """What credits in money pay of each document."""
         found: dict[str, Fraction] = {}
         for entry in self.entries:
-            if entry.kind in SHOWN:
+            if entry.kind in SHOWN and entry.currency not in units:
                 found[entry.invoice_id] = found.get(entry.invoice_id, ZERO) - entry.amount
+        return found
+
+    def covered(self, unit: str) -> dict[tuple[str, str], Fraction]:
+        """Units that credits cover of a line on a document."""
+        found: dict[tuple[str, str], Fraction] = {}
+        for entry in self.entries:
+            if entry.kind in SHOWN and entry.currency == unit:
+                place = (entry.line_key, entry.invoice_id)
+                found[place] = found.get(place, ZERO) - entry.amount
         return found
 
     def balances(self, as_of_day: date) -> list[Balance]:
@@ -225,6 +236,46 @@ def covers(grant: Grant, line: Asked) -> bool:
     return grant.currency == line.currency and grant.scope_id == own[grant.scope]
 
 
+def add_money(
+    totals: dict[str, Fraction],
+    demand: Demand,
+    documents: list[Invoice],
+    covered: dict[tuple[str, str], Fraction],
+) -> None:
+    """What credits in a unit pay of each document of a subscription: of a line, its worth less the
+    worth of what no grant covers, as it stands with the document, less the same before it.
+    """
+    used: dict[tuple[str, str], Fraction] = {}
+    for document in documents:
+        for line in document.lines:
+            if line.unit == demand.asset and line.kind == "usage":
+                place = (demand.key_of(document, line), document.invoice_id)
+                used[place] = used.get(place, ZERO) + Fraction(line.unit_total)
+    name = demand.subscription.subscription_id
+    own = [one for one in documents if one.action != "refund"]
+    own.sort(key=lambda one: (one.cutoff, one.action_order))
+    ids = {one.invoice_id for one in own}
+    keys = {key for key, invoice_id in used.keys() | covered.keys() if invoice_id in ids}
+    for key in keys:
+        number = int(key[len(name) + 1 :].partition("/")[0])
+        worth = worth_of(demand, number)
+        all_used, all_covered, before = ZERO, ZERO, ZERO
+        for document in own:
+            place = (key, document.invoice_id)
+            all_used += used.get(place, ZERO)
+            all_covered += covered.get(place, ZERO)
+            paid = worth(all_used) - worth(all_used - all_covered)
+            totals[document.invoice_id] = totals.get(document.invoice_id, ZERO) + paid - before
+            before = paid
+
+
+def worth_of(demand: Demand, number: int) -> Callable[[Fraction], Fraction]:
+    """What so many units are worth in a period, rounded."""
+    currency = demand.subscription.currency
+    rate = rates_at(demand.catalog, currency, demand.periods[number])[demand.asset].rate
+    return lambda units: half_away(units * rate, exponent(currency))
+
+
 def draw_credits(
     catalog: Catalog,
     rows: Rows,
@@ -245,6 +296,7 @@ def draw_credits(
     documents: dict[str, list[Invoice]] = {}
     for invoice in invoices:
         documents.setdefault(invoice.subscription_id, []).append(invoice)
+    priced: list[tuple[Demand, list[Invoice]]] = []
     for (customer_id, currency), grants in sorted(purses.items()):
         known_from = min(one.recorded_on for one in grants)
         changes: dict[Moment, list[Change]] = {}
@@ -252,21 +304,26 @@ def draw_credits(
         catalogs = catalogs_of(catalog, rows, customer_id, used, as_of_at)
         for subscription in catalog.subscriptions_of(customer_id):
             own = documents.get(subscription.subscription_id, [])
-            if subscription.currency != currency or subscription.starts_at >= as_of_at:
+            asked = (subscription.currency, *catalog.units)
+            if currency not in asked or subscription.starts_at >= as_of_at:
                 continue
             versions = [
                 version_of(since, known, subscription, used, as_of_at) for since, known in catalogs
             ]
-            demand = Demand(subscription, versions, own, known_from, as_of_at)
+            demand = Demand(subscription, versions, own, currency, known_from, as_of_at)
             for moment, made in demand.make().items():
                 changes.setdefault(moment, []).extend(made)
+            if currency in catalog.units:
+                priced.append((demand, own))
         ids = {one.grant_id for one in grants}
         purse = Purse(grants, [one for one in transfers if one.grant_id in ids])
         purse.run(changes, as_of_day)
         found.entries += purse.entries
         found.changes += [(moment, one) for moment in sorted(changes) for one in changes[moment]]
     found.entries.sort(key=lambda entry: entry.posted_date)
-    totals = found.totals()
+    totals = found.totals(catalog.units)
+    for demand, own in priced:
+        add_money(totals, demand, own, found.covered(demand.asset))
     for invoice in invoices:
         invoice.credits_total = fixed(totals.get(invoice.invoice_id, ZERO), TOTAL_DIGITS)
     return found

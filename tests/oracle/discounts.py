@@ -61,7 +61,7 @@ class Discounter:
             (one.product_id, self.catalog.plans[draft.plan_id].product_id),
             (one.charge_id, draft.charge_id),
         )
-        if draft.kind not in DISCOUNTED[one.level] or draft.left <= 0:
+        if draft.kind not in DISCOUNTED[one.level] or draft.left <= 0 or draft.unit:
             return False
         if any(name not in ("", own) for name, own in wanted):
             return False

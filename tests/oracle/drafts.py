@@ -45,6 +45,9 @@ class Draft:
     capped: Fraction = Fraction(0)
     #: Of a credit: invoice, charge and begin of the fee that it gives back.
     billed: tuple[int, str, datetime] | None = None
+    #: The unit of credit in which its charge is priced, and how many it comes to.
+    unit: str = ""
+    unit_total: Fraction | None = None
 
     @property
     def left(self) -> Fraction:
@@ -125,6 +128,8 @@ def usage_draft(line: RatedLine) -> Draft:
         gross=line.total,
         steps=line.steps,
         charge=part.charge,
+        unit=part.unit.unit if part.unit else "",
+        unit_total=line.unit_total,
     )
 
 

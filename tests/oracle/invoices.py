@@ -52,6 +52,9 @@ class Line:
     adjusts: str = ""
     #: Of a credit: invoice, charge and begin of the fee that it gives back.
     billed: tuple[int, str, datetime] | None = None
+    #: The unit of credit in which its charge is priced, and how many it comes to.
+    unit: str = ""
+    unit_total: str | None = None
 
 
 @dataclass
@@ -132,6 +135,10 @@ def number_lines(invoice_id: str, drafts: list[Draft]) -> list[Line]:
                 charge=draft.charge,
                 date_rank=ranks[begun],
                 billed=draft.billed,
+                unit=draft.unit,
+                unit_total=None
+                if draft.unit_total is None
+                else fixed(draft.unit_total, TOTAL_DIGITS),
             )
         )
     return lines

@@ -4,15 +4,16 @@ A part runs from a period's or plan phase's start to the next one at which the c
 or allowance are others; a slice is what the pauses leave of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 from .amounts import QUANTITY_DIGITS, exponent, half_away
-from .catalog import Allowance, Catalog, Charge, Limit, PriceRow
+from .catalog import Allowance, Catalog, Charge, Limit, PriceRow, UnitRate
 from .changes import Life, Phase
 from .periods import Period
 from .prices import limit_of, moment_of, price_rows
+from .units import rates_at
 
 MICROSECOND = timedelta(microseconds=1)
 ADDITIVE = ("sum", "count", "weighted_sum")
@@ -50,6 +51,17 @@ class Part:
     pool: Allowance | None
     slices: tuple[tuple[datetime, datetime], ...]
     is_split: bool
+    #: Of a charge that is priced in a unit of credit.
+    unit: UnitRate | None = None
+
+    @property
+    def asset(self) -> str:
+        """The currency or the unit of credit that it is priced in."""
+        return self.unit.unit if self.unit else self.period.subscription.currency
+
+    @property
+    def exponent(self) -> int:
+        return self.unit.exponent if self.unit else exponent(self.asset)
 
     def holds(self, instant: datetime) -> bool:
         return self.begin <= instant < self.end
@@ -102,6 +114,7 @@ class Part:
 def list_candidates(catalog: Catalog, life: Life, period: Period) -> list[list[Candidate]]:
     """The candidates of each plan phase of a period, in time."""
     found = []
+    rates = rates_at(catalog, period.subscription.currency, period)
     for phase in life.phases_in(period.period_from, period.period_to):
         begin = max(period.period_from, phase.begin)
         end = period.period_to if phase.end is None else min(period.period_to, phase.end)
@@ -117,6 +130,7 @@ def list_candidates(catalog: Catalog, life: Life, period: Period) -> list[list[C
                 (end, period.time_zone),
                 period.cutoff_at,
             )
+            moment = replace(moment, units=frozenset(rates))
             own.append(
                 Candidate(
                     phase=phase,
@@ -196,6 +210,7 @@ def split_charges(catalog: Catalog, life: Life, period: Period) -> list[Part]:
     """The parts of `list_parts`."""
     by_phase = list_candidates(catalog, life, period)
     charge_ids = {one.charge.charge_id for own in by_phase for one in own}
+    rates = rates_at(catalog, period.subscription.currency, period)
     parts = []
     for charge_id in sorted(charge_ids):
         runs: list[list[Candidate]] = []
@@ -229,6 +244,7 @@ def split_charges(catalog: Catalog, life: Life, period: Period) -> list[Part]:
                     pool=first.allowance,
                     slices=tuple(life.slices(first.begin, last.end)),
                     is_split=is_split,
+                    unit=rates.get(first.rows[0].currency) if first.rows else None,
                 )
             )
     return parts

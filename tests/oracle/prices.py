@@ -23,6 +23,8 @@ class Moment:
     instant: datetime | None
     cutoff_at: datetime
     contract_month: int
+    #: Units of credit in which a price may be, as they have a rate.
+    units: frozenset[str] = frozenset()
 
 
 def contract_month(start: date, day: date) -> int:
@@ -72,7 +74,7 @@ def price_rows(catalog: Catalog, charge: Charge, moment: Moment) -> list[PriceRo
 
     for row in catalog.price_rows.get((charge.plan_id, charge.charge_id), []):
         if (
-            row.currency == moment.currency
+            (row.currency == moment.currency or row.currency in moment.units)
             and row.customer_id in ("", moment.customer_id)
             and row.valid_from <= moment.day
             and row.contract_month <= moment.contract_month

@@ -49,6 +49,8 @@ class RatedLine:
     amount: Fraction
     total: Fraction
     steps: tuple[Step, ...]
+    #: Of a line priced in a unit of credit: how many, rounded; the amount is what they are worth.
+    unit_total: Fraction | None = None
 
 
 @dataclass
@@ -322,7 +324,8 @@ def rate_period(found: PeriodUsage) -> None:
                 one.event_amount,
                 part.fee_factor,
             )
-        if abs(rated.amount) >= AMOUNT_LIMIT:
+        worth = rated.amount * (part.unit.rate if part.unit else 1)
+        if max(abs(rated.amount), abs(worth)) >= AMOUNT_LIMIT:
             found.out_of_range |= one.places
             continue
         found.billed |= one.places
@@ -330,7 +333,10 @@ def rate_period(found: PeriodUsage) -> None:
         if not one.event_count and not is_carried and rated.amount * part.amount_factor == 0:
             continue
         factor = part.amount_factor
-        amount = rated.amount * factor
+        amount, units = rated.amount * factor, None
+        if part.unit:
+            units = half_away(amount, part.unit.exponent)
+            amount = units * part.unit.rate
         found.lines.append(
             RatedLine(
                 part=part,
@@ -341,5 +347,6 @@ def rate_period(found: PeriodUsage) -> None:
                 amount=amount,
                 total=half_away(amount, exponent(part.period.subscription.currency)),
                 steps=tuple((name, step * factor) for name, step in rated.steps),
+                unit_total=units,
             )
         )
