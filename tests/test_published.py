@@ -298,6 +298,29 @@ def test_no_reader_meets_a_table_that_a_run_makes(story):
     assert {room for (room,) in found} == {"published", "pinned", "ledger", "exports"}
 
 
+def test_a_mart_that_a_release_changed_is_published_as_it_is_now(story):
+    """With other columns, as a table that was a view, with another definition, or not at all."""
+    house = story.house
+    for statement in (
+        "drop view marts.loads",
+        "create view marts.loads as select load_id, cast(1 as bigint) as novel from raw.loads",
+        "drop view marts.refused_invoice_actions",
+        "create table marts.refused_invoice_actions as select cast('x' as text) as action_id",
+        "alter table rating.int_rating__unbilled_events add column novel text",
+    ):
+        house.query(statement)
+    ((run,),) = house.query("select invocation_id from builds.current_run")
+    marts = [mart for mart in MARTS if mart != "customer_balances"]
+    names = ", ".join(f"'{mart}'" for mart in marts)
+    house.query(f"select pinned.pin_build('{run}', array[{names}])")
+    assert house.columns("published.loads") == ["load_id", "novel", "build_id"]
+    assert house.query("select * from published.refused_invoice_actions") == [("x", 3)]
+    (unbilled,) = house.query("select count(*) from marts.unbilled_usage")
+    assert [unbilled] == house.query("select count(*) from published.unbilled_usage")
+    views = house.query("select viewname from pg_views where schemaname = 'published'")
+    assert sorted(name for (name,) in views) == marts
+
+
 # Both engines
 
 

@@ -30,6 +30,7 @@
     begin
         -- Until the end of this transaction no other run begins.
         perform {{ var("schema_prefix", "") }}builds.continue_run(run_id);
+        perform {{ pinned }}.drop_what_is_no_longer_read(marts);
         for source in
             select * from {{ pinned }}.sources_of(marts) as sources
             order by sources.depth desc, sources.relation
@@ -124,6 +125,29 @@
             pg_namespace.nspname,
             pg_class.relname,
             pg_class.relkind
+    $body$;
+    -- And what was a table and is a view now, or the other way; all that reads it is made again.
+    create or replace function {{ pinned }}.drop_what_is_no_longer_read(marts text[]) returns void
+    language plpgsql set search_path = pg_catalog as $body$
+    declare
+        gone record;
+    begin
+        for gone in
+            select
+                relations.relation,
+                relations.pinned_name,
+                case when relations.kind = 'table' then 'table' else 'view' end as kind
+            from {{ pinned }}.relations as relations
+            left join {{ pinned }}.sources_of(marts) as sources
+                on
+                    relations.relation = sources.relation
+                    and (relations.kind = 'table') = (sources.kind = 'table')
+            where sources.relation is null
+        loop
+            execute format('drop %s if exists {{ pinned }}.%I cascade', gone.kind, gone.pinned_name);
+            delete from {{ pinned }}.relations where relation = gone.relation;
+        end loop;
+    end
     $body$;
     create or replace function {{ pinned }}.columns_of(relation_oid oid) returns text
     language sql stable set search_path = pg_catalog as $body$
@@ -258,6 +282,20 @@
 {# A table's copy, made or brought up to date. #}
 {% macro function_of_copies() -%}
     {%- set pinned = pinned_schema() -%}
+    -- Of all rows, whatever their order.
+    create or replace function {{ pinned }}.digest_of(name text) returns text
+    language plpgsql stable set search_path = pg_catalog as $body$
+    declare
+        found text;
+    begin
+        execute format(
+            'select concat_ws('' '', count(*), sum(hash_record_extended(row(made.*), 0)),'
+            ' sum(hash_record_extended(row(made.*), 1))) from %s as made',
+            name
+        ) into found;
+        return found;
+    end
+    $body$;
     create or replace function {{ pinned }}.pin_table(
         table_oid oid, source_relation text, name text
     )
@@ -267,7 +305,7 @@
         copy text := format('{{ pinned }}.%I', name);
         names text := {{ pinned }}.names_of(table_oid);
         replaced text;
-        is_same boolean;
+        found text;
     begin
         if
             to_regclass(copy) is not null
@@ -297,6 +335,10 @@
                 return;
             end if;
         end if;
+        found := {{ pinned }}.digest_of(source_table);
+        if found = {{ pinned }}.digest_of(copy) then
+            return;
+        end if;
         execute format(
             'delete from %1$s as copied where not exists ('
             ' select 1 from %2$s as made where cast(made as text) = cast(copied as text))',
@@ -306,10 +348,8 @@
             'insert into %1$s select %2$s from %3$s except all select %2$s from %1$s',
             copy, names, source_table
         );
-        execute format(
-            'select (select count(*) from %s) = (select count(*) from %s)', copy, source_table
-        ) into is_same;
-        if not is_same then
+        -- Rows that are there twice may have been there three times.
+        if found <> {{ pinned }}.digest_of(copy) then
             execute format('delete from %s', copy);
             execute format('insert into %s select %s from %s', copy, names, source_table);
         end if;

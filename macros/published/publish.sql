@@ -3,7 +3,7 @@
     at once. `results` is dbt's list. Whatever failed, was skipped or left out, nothing moves.
 #}
 {% macro publish(results) -%}
-    {%- if not execute or not publishes() or not is_whole_build(results) -%}
+    {%- if not execute or not publishes() or flags.EMPTY or not is_whole_build(results) -%}
         {{ return("") }}
     {%- endif -%}
     {{ return(adapter.dispatch("publish")()) }}
@@ -35,7 +35,7 @@
 {%- endmacro %}
 
 {% macro duckdb__publish() -%}
-    {%- for name in published_marts() %}
+    {%- for name in marts_without_view() %}
     create or replace view {{ published_schema() }}.{{ name }} as
     select
         mart.*,
@@ -46,6 +46,29 @@
     begin transaction;
     {{ add_build() }};
     commit
+{%- endmacro %}
+
+{#
+    The marts that have no view of just their columns. The others are left: to make all of them takes
+    as long as a dozen models.
+#}
+{% macro marts_without_view() -%}
+    {%- set names = [] -%}
+    {%- for row in run_query(
+        "with shown as (select schema_name, table_name,"
+        ~ " string_agg(column_name || ' ' || data_type, ', ' order by column_index) as columns"
+        ~ " from duckdb_columns()"
+        ~ " where database_name = current_database() and column_name <> 'build_id'"
+        ~ " group by schema_name, table_name)"
+        ~ " select marts.table_name from shown as marts left join shown as published"
+        ~ " on published.schema_name = '" ~ published_schema() ~ "'"
+        ~ " and published.table_name = marts.table_name and published.columns = marts.columns"
+        ~ " where marts.schema_name = '" ~ var("schema_prefix", "") ~ "marts'"
+        ~ " and published.table_name is null order by marts.table_name"
+    ).rows -%}
+        {%- if row[0] in published_marts() -%} {%- do names.append(row[0]) -%} {%- endif -%}
+    {%- endfor -%}
+    {{ return(names) }}
 {%- endmacro %}
 
 {# All of it is in one statement, so in one transaction: see create_publishing_functions. #}
