@@ -124,6 +124,8 @@ def build_command(
     )
 
 
+#: BI reads the house, and none that is made beside it.
+UNPUBLISHED = {"TALLY_PUBLISH": "no"}
 #: What a close posts and all that shows it: made when everything before it has been checked.
 CLOSING = "int_invoicing__seal+"
 #: What says how far the house has come; only a run of the whole house may write it.
@@ -146,7 +148,9 @@ def close_command(command: Command, names: Iterable[str] = ()) -> Command:
     With `names`, models: those alone, and nothing is posted.
     """
     if not names:
-        return Command([*command.arguments, "--select", CLOSING], command.environment)
+        # It stands on a first part that ended well: with it the whole house is made.
+        environment = {**command.environment, "TALLY_FIRST_PART": "done"}
+        return Command([*command.arguments, "--select", CLOSING], environment)
     return Command(
         [*command.arguments, "--select", *sorted(names), "--exclude", *STATE], command.environment
     )
@@ -183,7 +187,8 @@ def side_command(
             *(["--exclude", *exclude] if exclude else []),
         ],
     )
-    return Command(command.arguments, {**command.environment, "DBT_TARGET_PATH": str(target_path)})
+    environment = {**UNPUBLISHED, "DBT_TARGET_PATH": str(target_path)}
+    return Command(command.arguments, {**command.environment, **environment})
 
 
 #: What drafts are shown from; models of entitlements, usage and the ledger are not among them.
@@ -228,9 +233,8 @@ def draft_command(
         ],
         profiles=folder,
     )
-    return Command(
-        command.arguments, {**command.environment, "DBT_TARGET_PATH": str(folder.resolve())}
-    )
+    environment = {**UNPUBLISHED, "DBT_TARGET_PATH": str(folder.resolve())}
+    return Command(command.arguments, {**command.environment, **environment})
 
 
 def seed_command(project: Path, target: str | None = None, catalog: Path | None = None) -> Command:

@@ -24,6 +24,7 @@ GROUPS = {
         "test_simulate",
         "test_preview",
         "test_crash",
+        "test_published",
         "test_side_house",
         "test_cli",
         "test_data_tests",

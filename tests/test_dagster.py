@@ -33,6 +33,9 @@ RANGE = {
     "dagster/asset_partition_range_start": "2026-02-01",
     "dagster/asset_partition_range_end": scenario.THROUGH,
 }
+# The builds that BI was shown, and the one that it is.
+BUILDS = "select build_id from published.builds order by build_id"
+READ = "select distinct build_id from published.invoices"
 PLAIN = Command(["build"], {"TALLY_FROM_DAY": "2026-01-01"})
 
 
@@ -54,7 +57,11 @@ def test_some_models_are_made_with_what_they_are_made_from():
 
 
 def test_some_models_of_the_second_part_post_nothing():
-    assert close_command(PLAIN).arguments == ["build", "--select", "int_invoicing__seal+"]
+    close = close_command(PLAIN)
+    assert close.arguments == ["build", "--select", "int_invoicing__seal+"]
+    # With the first part it is a whole build, which is published.
+    assert close.environment == {**PLAIN.environment, "TALLY_FIRST_PART": "done"}
+    assert close_command(PLAIN, ["invoices"]).environment == PLAIN.environment
     assert close_command(PLAIN, ["invoices"]).arguments == [
         *("build", "--select", "invoices"),
         *("--exclude", "int_invoicing__seal", "built_days", "house_state"),
@@ -284,6 +291,9 @@ def test_a_range_of_days_is_one_run_that_closes_what_is_due(small_house, definit
     after = "select count(*) from ledger.documents where cutoff_at > '2026-02-01'"
     closed = small_house.query(after)[0][0]
     assert closed > 0
+    # The build before this run was one, too.
+    assert small_house.query(BUILDS) == [(1,), (2,)]
+    assert small_house.query(READ) == [(2,)]
     found = instance.get_latest_materialization_event(dg.AssetKey(["marts", "invoices"]))
     metadata = found.asset_materialization.metadata
     assert metadata["documents closed"].value == f"{closed} invoice"
@@ -442,8 +452,11 @@ def test_an_odd_day_is_not_closed(small_house, definitions, instance):
     )
     sealed = "select max(sealed_until) from ledger.seals"
     before = small_house.query(sealed)
+    published = small_house.query(BUILDS)
     done = _run(definitions, instance, tags={"dagster/partition": "2026-02-06"})
     assert not done.success
+    assert small_house.query(BUILDS) == published
+    assert small_house.query(READ) == [(None,)]
     failed = {
         each.check_name: each for each in done.get_asset_check_evaluations() if not each.passed
     }

@@ -105,6 +105,7 @@ def test_a_side_house_has_a_prefix_and_a_target_path_of_its_own():
         "TALLY_FROM_DAY": "2026-01-01",
         "TALLY_THROUGH_DAY": "2026-01-31",
         "DBT_TARGET_PATH": "/house/target/replay",
+        "TALLY_PUBLISH": "no",
     }
     assert command.arguments[-6:] == [
         *("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"),

@@ -39,13 +39,21 @@
 {%- endmacro %}
 
 {# Midnight that ends the last load day the house knows: nothing later is known to a bill. #}
-{% macro as_of_at() -%}
-    cast('{{ build_window()["as_of_at"] }}' as {{ type_timestamp() }})
-{%- endmacro %}
+{% macro as_of_at() -%} {{ instant_of_window("as_of_at") }} {%- endmacro %}
 
 {# What is cut off by this midnight is closed. #}
-{% macro close_at() -%}
-    cast('{{ build_window()["close_at"] }}' as {{ type_timestamp() }})
+{% macro close_at() -%} {{ instant_of_window("close_at") }} {%- endmacro %}
+
+{#
+    An instant of the window: the instant itself, which planners go by. A view that BI reads takes it
+    from the table, so that its definition is the same each day and can be published with the data.
+#}
+{% macro instant_of_window(name) -%}
+    {%- if model.access == "public" and model.config.materialized == "view" -%}
+        (select build_window.{{ name }} from {{ ref("build_window") }} as build_window)
+    {%- else -%}
+        cast('{{ build_window()[name] }}' as {{ type_timestamp() }})
+    {%- endif -%}
 {%- endmacro %}
 
 {# Periods cut off after this midnight are computed again by the run, earlier ones kept. #}

@@ -28,7 +28,7 @@
     );
     -- Columns that came later, null for what was posted before.
     {%- for name, type in ledger_document_columns()[20:] %}
-    alter table {{ schema }}.documents add column if not exists {{ name }} {{ type }};
+    {{ add_column(schema, "documents", name, type) }}
     {%- endfor %}
     create table if not exists {{ schema }}.lines (
         {%- for name, type in ledger_line_columns() %}
@@ -113,6 +113,34 @@
         primary key (sealed_until)
     );
     {{ guard_tables(schema, ledger_tables(), "the ledger") }}
+{%- endmacro %}
+
+{#
+    A column that a table does not have yet. PostgreSQL takes the table from its readers for the
+    question alone, so there it is asked before.
+#}
+{% macro add_column(schema, table, name, type) -%}
+    {{ return(adapter.dispatch("add_column")(schema, table, name, type)) }}
+{%- endmacro %}
+
+{% macro default__add_column(schema, table, name, type) -%}
+    alter table {{ schema }}.{{ table }} add column if not exists {{ name }} {{ type }};
+{%- endmacro %}
+
+{% macro postgres__add_column(schema, table, name, type) -%}
+    do $body$
+    begin
+        if not exists (
+            select 1 from information_schema.columns
+            where
+                table_schema = '{{ schema }}'
+                and table_name = '{{ table }}'
+                and column_name = '{{ name }}'
+        ) then
+            alter table {{ schema }}.{{ table }} add column {{ name }} {{ type }};
+        end if;
+    end
+    $body$;
 {%- endmacro %}
 
 {% macro ledger_schema() -%} {{ return(var("schema_prefix", "") ~ "ledger") }} {%- endmacro %}
