@@ -58,7 +58,9 @@ paid as (
         invoice_id,
         -amount as credit_total
     from entries
-    where currency not in (select unit from {{ ref('stg_catalog__credit_units') }})
+    where currency not in (
+        select units.unit from {{ ref('stg_catalog__credit_units') }} as units
+    )
 
     union all
 

@@ -11,7 +11,11 @@ granted as (
         min(recorded_date) as granted_from_date,
         max(
             case
-                when currency in (select unit from {{ ref('stg_catalog__credit_units') }}) then 1
+                when
+                    currency in (
+                        select units.unit from {{ ref('stg_catalog__credit_units') }} as units
+                    )
+                    then 1
                 else 0
             end
         ) = 1 as is_unit

@@ -48,7 +48,7 @@ unit_lines as (
 unit_entries as (
 
     select * from entries
-    where currency in (select unit from units)
+    where currency in (select units.unit from units)
 
 ),
 
@@ -64,7 +64,7 @@ applied as (
         cast(null as {{ type_text() }}) as unit,
         cast(null as {{ type_total() }}) as unit_total
     from entries
-    where currency not in (select unit from units)
+    where currency not in (select units.unit from units)
     group by
         invoice_id,
         grant_id,
