@@ -58,9 +58,10 @@ paid as (
         invoice_id,
         -amount as credit_total
     from entries
-    where currency not in (
-        select units.unit from {{ ref('stg_catalog__credit_units') }} as units
-    )
+    where
+        currency not in (
+            select units.unit from {{ ref('stg_catalog__credit_units') }} as units
+        )
 
     union all
 
