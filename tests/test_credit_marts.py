@@ -207,7 +207,7 @@ def test_the_invoice_names_the_grants_that_pay_it(built: House):
     newest = shown(built, "invoice", "--customer", "acme")["newest"]
     assert newest["credits"] == [
         {"credit_number": number, "grant_id": grant, "grant_name": grant.title(),
-         "credit_total": total, "currency": "USD"}
+         "credit_total": total, "currency": "USD", "unit": None, "unit_total": None}
         for number, (grant, total) in enumerate(
             [("trial", "4.00"), ("bought", "20.00"), ("refill", "2.00")], 1
         )
