@@ -32,6 +32,9 @@ LINE = dict.fromkeys(
         "share_numerator",
         "share_denominator",
         "adjusts_invoice_id",
+        "unit",
+        "unit_rate",
+        "unit_total",
     )
 ) | {
     "name": "Seats",
@@ -121,8 +124,8 @@ def test_a_discount_is_summed_over_the_lines_it_takes_from():
 
 
 def test_each_grant_has_a_line_of_its_own():
-    paid = {"grant_name": "Prepaid 2026", "grant_id": "p", "currency": "USD"}
-    monthly = {"grant_name": "Monthly", "grant_id": "m#2", "currency": "USD"}
+    paid = {"grant_name": "Prepaid 2026", "grant_id": "p", "currency": "USD", "unit": None}
+    monthly = {"grant_name": "Monthly", "grant_id": "m#2", "currency": "USD", "unit": None}
     credits = [
         monthly | {"credit_total": Decimal("40.0000")},
         paid | {"credit_total": Decimal("1211.1700")},
