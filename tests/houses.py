@@ -14,6 +14,7 @@ from typing import Any
 
 from orchestration.catalog import write_missing_files
 from orchestration.catalog_files import COLUMNS
+from orchestration.dbt_commands import UNPUBLISHED
 from orchestration.landing import create_raw_tables
 from orchestration.warehouse import Warehouse
 from tests.house_server import DBT, UNTESTED, HouseServer
@@ -165,9 +166,14 @@ class House:
         """`tally build`; raises BuildFailed with what it said when it does not end well."""
         return self._ended_well(self.run("build", *words))
 
-    def build_untested(self, *words: str) -> House:
-        """`build` without its data tests: for what they are run on later, or compared with."""
+    def build_untested(self, *words: str, is_published: bool = False) -> House:
+        """`build` without its data tests: for what they are run on later, or compared with.
+
+        Nor is it published unless a test looks at that: a new house's views take two seconds.
+        """
         environment = {**self.environment, UNTESTED: "1"}
+        if not is_published:
+            environment |= UNPUBLISHED
         return self._ended_well(SERVER.run(self.words("build", *words), environment))
 
     def build_days(self, *days: str) -> House:

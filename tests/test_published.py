@@ -177,7 +177,7 @@ class Story:
 
     def tell(self) -> Story:
         self.house.insert(delivered(0, 30))
-        self.house.build_untested("--through", "2026-01-31")
+        self.house.build_untested("--through", "2026-01-31", is_published=True)
         self.note()
         with _connect(self.house) as patient:
             patient.set_session(isolation_level="REPEATABLE READ", autocommit=False)
@@ -205,7 +205,7 @@ class Story:
         self.unpublished.append((ended, self.builds(), posted))
 
     def build(self, through: str) -> None:
-        self.house.build_untested("--through", through)
+        self.house.build_untested("--through", through, is_published=True)
         self.note()
 
     def builds(self) -> list[tuple]:
@@ -355,9 +355,9 @@ def test_a_house_beside_the_house_publishes_nothing(tmp_path):
 
 def test_a_run_of_some_models_leaves_marts_of_no_build(house):
     """On DuckDB, where the published views are the marts themselves."""
-    made = house("duckdb", scenario.catalog(), delivered(0, 3)).build_untested()
+    made = house("duckdb", scenario.catalog(), delivered(0, 3)).build_untested(is_published=True)
     builds = "select distinct build_id from published.invoices"
     assert made.query(builds) == [(1,)]
     assert made.dbt("--quiet", "run", "--select", "customer_balances").returncode == 0
     assert made.query(builds) == [(None,)]
-    assert made.build_untested().query(builds) == [(2,)]
+    assert made.build_untested(is_published=True).query(builds) == [(2,)]
