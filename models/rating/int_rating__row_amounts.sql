@@ -103,10 +103,13 @@ worth as (
         end as unit_total,
         case
             when shared.unit is null then shared.priced_amount
-            else {{ worth_of_units(
-                round_money('shared.priced_amount', 'shared.priced_exponent'),
-                'shared.unit_rate'
-            ) }}
+            -- Of the type of the other: in one that holds both, its last digit would be rounded.
+            else cast(
+                {{ worth_of_units(
+                    round_money('shared.priced_amount', 'shared.priced_exponent'),
+                    'shared.unit_rate'
+                ) }} as decimal(38, 23)
+            )
         end as exact_amount
     from shared
 

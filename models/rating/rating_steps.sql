@@ -66,11 +66,12 @@ line_steps as (
         cast(null as {{ type_quantity() }}) as tier_to,
         0 as units,
         0 as rate,
-        coalesce(rated_lines.unit_total, rated_lines.amount) - sum(steps.amount)
-            as fixed_amount,
+        coalesce(cast(rated_lines.unit_total as {{ type_amount() }}), rated_lines.amount)
+        - sum(steps.amount) as fixed_amount,
         rated_lines.share_numerator as billed_days,
         rated_lines.share_denominator as full_days,
-        coalesce(rated_lines.unit_total, rated_lines.amount) - sum(steps.amount) as amount,
+        coalesce(cast(rated_lines.unit_total as {{ type_amount() }}), rated_lines.amount)
+        - sum(steps.amount) as amount,
         coalesce(rated_lines.unit, rated_lines.currency) as currency,
         rated_lines.cutoff_at
     from {{ ref('rated_lines') }} as rated_lines
@@ -95,7 +96,9 @@ line_steps as (
         rated_lines.share_denominator,
         rated_lines.currency,
         rated_lines.cutoff_at
-    having coalesce(rated_lines.unit_total, rated_lines.amount) <> sum(steps.amount)
+    having
+        coalesce(cast(rated_lines.unit_total as {{ type_amount() }}), rated_lines.amount)
+        <> sum(steps.amount)
 
     union all
 
