@@ -43,9 +43,9 @@
     from {{ made_table("marts", name) }} as mart
     cross join {{ pinned_schema() }}.current_build;
     {%- endfor %}
-    begin transaction;
-    {{ add_build() }};
-    commit
+    {#- No transaction of its own: dbt may have one open here (a catalogue in a schema). Killed between
+        the two, the row is of no build that is shown, and the next one has a number after it. #}
+    {{ add_build() }}
 {%- endmacro %}
 
 {#
