@@ -34,7 +34,12 @@
     {{ exceptions.raise_compiler_error("publishing a build is not written for " ~ target.type) }}
 {%- endmacro %}
 
+{#
+    In a transaction that dbt knows of: it may have one open here already, and takes back what it did
+    not commit itself when it lets go of the connection.
+#}
 {% macro duckdb__publish() -%}
+    {%- call statement("publish", auto_begin=True) -%}
     {%- for name in marts_without_view() %}
     create or replace view {{ published_schema() }}.{{ name }} as
     select
@@ -43,9 +48,9 @@
     from {{ made_table("marts", name) }} as mart
     cross join {{ pinned_schema() }}.current_build;
     {%- endfor %}
-    {#- No transaction of its own: dbt may have one open here (a catalogue in a schema). Killed between
-        the two, the row is of no build that is shown, and the next one has a number after it. #}
     {{ add_build() }}
+    {%- endcall -%}
+    {%- do adapter.commit() -%}
 {%- endmacro %}
 
 {#
