@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -16,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests import scenario
+from tests.house_server import PARSED
 from tests.houses import House
 from tests.postgres_server import fresh_database
 from tests.scheduling import place_of
@@ -25,6 +28,14 @@ os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
 
 ENGINES = ("duckdb", "postgres")
 HouseFactory = Callable[..., House]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What the servers of houses have parsed is shared by all workers, and gone with this run."""
+    if PARSED not in os.environ:
+        folder = tempfile.mkdtemp(prefix="tally_parsed_")
+        os.environ[PARSED] = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_xdist_make_scheduler(config, log):

@@ -3,8 +3,9 @@
 Importing dbt and parsing the project take longer than building a small house, so one process does
 both once and forks for each command: a process of its own still, which ends, fails and can be
 killed alone. What a build does after it has read the project is the same. The parsed project is
-taken where it would come out the same: the house's own database and catalogue are put into it,
-and a command with other vars or another project's folder parses for itself.
+taken where it would come out the same: the house's own database and catalogue are put into it.
+What was parsed for other vars or another profile (a side house, a preview) is kept in files, which
+the servers of all workers share; only a command with another project's folder parses for itself.
 
     python -m tests.house_server SOCKET
 """
@@ -12,10 +13,13 @@ and a command with other vars or another project's folder parses for itself.
 from __future__ import annotations
 
 import array
+import fcntl
 import gc
+import hashlib
 import itertools
 import json
 import os
+import pickle
 import resource
 import runpy
 import signal
@@ -25,8 +29,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,6 +49,8 @@ CATALOG = "seeds/catalog"
 DBT = "dbt"
 #: Set to anything in a command's environment: its builds leave the data tests out.
 UNTESTED = "TALLY_HOUSE_UNTESTED"
+#: The folder in which servers share what they have parsed; without it each has one of its own.
+PARSED = "TALLY_HOUSE_PARSED"
 
 
 # The client's side
@@ -170,26 +178,89 @@ def _import_all() -> None:
         importlib.import_module(f"orchestration.{module.stem}")
 
 
-def _parse(engine: str) -> Any:
-    """The project as dbt has it in memory, for a house of `engine` with no database's own name."""
+@cache
+def _runner() -> type:
+    """dbt's own, which `_lend` takes the place of."""
     from dbt.cli.main import dbtRunner
 
+    return dbtRunner
+
+
+@contextmanager
+def _environment(**values: str | None) -> Iterator[None]:
+    """With these in the environment; one that is None is not in it."""
+    before = {name: os.environ.get(name) for name in values}
+    _set_environment(values)
+    try:
+        yield
+    finally:
+        _set_environment(before)
+
+
+def _set_environment(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+
+
+def _parse(engine: str, profiles: str = str(PROJECT), variables: str = "{}") -> Any:
+    """The project as dbt has it in memory, for a house of `engine` with no database's own name.
+
+    None where it cannot be parsed so.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {
+        environment = {
             # It leaves threads behind, without which a child that parses would wait for ever.
             "DBT_STATIC_PARSER": "false",
             "DBT_TARGET_PATH": folder,
             "DBT_LOG_PATH": folder,
             "TALLY_DUCKDB_PATH": f"{folder}/tally.duckdb",
+            "TALLY_CATALOG": None,
         }
-        folders = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
-        levels = ("--log-level", "none", "--log-level-file", "none")
-        done = dbtRunner().invoke(["parse", *folders, "--target", engine, *levels])
-    if not done.success:
-        raise RuntimeError(f"the project cannot be parsed for {engine}: {done.exception}")
-    for name in ("DBT_STATIC_PARSER", "DBT_TARGET_PATH", "DBT_LOG_PATH", "TALLY_DUCKDB_PATH"):
-        del os.environ[name]
-    return done.result
+        folders = ("--project-dir", str(PROJECT), "--profiles-dir", profiles)
+        options = ("--target", engine, "--vars", variables)
+        levels = ("--log-level", "none", "--log-level-file", "none", "--quiet")
+        with _environment(**environment):
+            done = _runner()().invoke(["parse", *folders, *options, *levels])
+    return done.result if done.success else None
+
+
+class Parsed:
+    """What was parsed, in files of a folder by all that it depends on; each is made once."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(exist_ok=True)
+
+    def find(self, engine: str, profiles: str, variables: str) -> Any:
+        """The project for `engine`, with the profile in `profiles`; None where it has a fault."""
+        # A profile beside a file of a house's own says where that is, and else the same.
+        text = Path(profiles, "profiles.yml").read_text()
+        key = (engine, text.replace(str(Path(profiles).resolve()), ""), variables)
+        name = hashlib.sha256(repr(key).encode()).hexdigest()
+        return self._read_or_make(name, lambda: _parse(engine, profiles, variables))
+
+    def _read_or_make(self, name: str, make: Callable[[], Any]) -> Any:
+        from dbt.contracts.graph.manifest import Manifest
+
+        path = self.folder / name
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.exists():
+                return Manifest(**pickle.loads(path.read_bytes()))
+            made = make()
+            if made is not None:
+                new = path.with_suffix(".new")
+                new.write_bytes(pickle.dumps(_fields(made)))
+                new.rename(path)
+            return made
+
+
+def _fields(manifest: Any) -> dict[str, Any]:
+    """What it is made of; dbt 1.11 pickles its own lookups too, some in another's place."""
+    names = [field.name for field in fields(manifest) if not field.name.startswith("_")]
+    return {name: getattr(manifest, name) for name in names}
 
 
 def _own(manifest: Any, engine: str) -> Any:
@@ -208,22 +279,24 @@ def _own(manifest: Any, engine: str) -> Any:
     return manifest
 
 
-def _lend(manifests: dict[str, Any]) -> None:
+def _lend(manifests: dict[str, Any], parsed: Parsed) -> None:
     """Let dbt's runner take what was parsed, where the same would come out."""
     from dbt.cli import main
 
-    class Runner(main.dbtRunner):
+    class Runner(_runner()):
         def invoke(self, args: list[str], **more: Any) -> Any:
             options = dict(itertools.pairwise(args))
             engine = options.get("--target", os.environ.get("TALLY_TARGET", ""))
-            folders = {options.get("--profiles-dir"), options.get("--project-dir")}
-            is_plain = (
-                not VERBS.isdisjoint(args)
-                and set(yaml.safe_load(options.get("--vars", "{}"))) <= HARMLESS_VARS
-                and folders <= {None, str(PROJECT)}
-            )
-            if engine in manifests and is_plain:
-                self.manifest = _own(manifests[engine], engine)
+            is_ours = options.get("--project-dir") in (None, str(PROJECT)) and engine in manifests
+            if is_ours and not VERBS.isdisjoint(args):
+                profiles = options.get("--profiles-dir", str(PROJECT))
+                variables = yaml.safe_load(options.get("--vars", "{}"))
+                if profiles == str(PROJECT) and set(variables) <= HARMLESS_VARS:
+                    manifest = manifests[engine]
+                else:
+                    manifest = parsed.find(engine, profiles, json.dumps(variables, sort_keys=True))
+                if manifest is not None:
+                    self.manifest = _own(manifest, engine)
             if "build" in args and os.environ.get(UNTESTED):
                 args = [*args, "--exclude-resource-type", "test"]
             return super().invoke(args, **more)
@@ -242,7 +315,7 @@ def _run_dbt(arguments: list[str]) -> int:
     return 0 if done.success else 1
 
 
-def _serve_one(connection: socket.socket, manifests: dict[str, Any]) -> int:
+def _serve_one(connection: socket.socket, manifests: dict[str, Any], parsed: Parsed) -> int:
     """Become the command that `connection` asks for; its exit code."""
     size, files, *_ = socket.recv_fds(connection, 4, 2)
     request = json.loads(_read(connection, int.from_bytes(size, "big")))
@@ -259,7 +332,7 @@ def _serve_one(connection: socket.socket, manifests: dict[str, Any]) -> int:
     sys.argv = [module, *arguments]
     if module != DBT:
         sys.modules.pop(module, None)
-    _lend(manifests)
+    _lend(manifests, parsed)
     # It ends before what it would free is missed.
     gc.disable()
     try:
@@ -281,7 +354,13 @@ def main() -> None:
     path = sys.argv[1]
     _import_all()
     take_shortcuts()
-    manifests = {engine: _parse(engine) for engine in ENGINES}
+    # Two servers that start at once parse for one engine each, and take the other's.
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    engines = ENGINES if int(worker) % 2 == 0 else tuple(reversed(ENGINES))
+    parsed = Parsed(os.environ.get(PARSED) or f"{path}.parsed")
+    manifests = {engine: parsed.find(engine, str(PROJECT), "{}") for engine in engines}
+    if None in manifests.values():
+        raise RuntimeError(f"the project cannot be parsed: dbt parse says why ({manifests})")
     for manifest in manifests.values():
         compile_templates(manifest)
     gc.collect()
@@ -305,7 +384,7 @@ def main() -> None:
         listener.close()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         connection.setblocking(True)
-        sys.exit(_serve_one(connection, manifests))
+        sys.exit(_serve_one(connection, manifests, parsed))
 
 
 if __name__ == "__main__":
