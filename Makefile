@@ -30,7 +30,8 @@ help:
 	@echo "make bench   10 million events beside the floor (EVENTS=n for another number, TERMS=1);"
 	@echo "             HISTORY=1: one more day on 36 months beside one on a month (EVENTS=n a day);"
 	@echo "             CREDITS=1: prepaid credits of 10,000 customers drawn down (TARGET=postgres);"
-	@echo "             EXPORTS=1: 10,000 closed invoices as JSON, CSV, Parquet, HTML and PDF"
+	@echo "             EXPORTS=1: 10,000 closed invoices as JSON, CSV, Parquet, HTML and PDF;"
+	@echo "             DAGSTER=1: a day of the demo from Dagster beside plain dbt"
 	@echo "make real    real usage from ../shared/data"
 	@echo "make crash   kill -9 at 40 moments on each engine, run again, compare (MOMENTS=n, SEED=n)"
 	@echo "make clean   what was built; the environment and the warehouse stay"
@@ -94,6 +95,7 @@ build: setup
 bench: setup
 	@$(BIN)/python -m benchmarks.bench $(if $(EVENTS),--events $(EVENTS)) $(if $(TERMS),--terms) \
 	    $(if $(HISTORY),--history) $(if $(CREDITS),--credits) $(if $(EXPORTS),--exports) \
+	    $(if $(DAGSTER),--dagster) \
 	    $(if $(TARGET),--target $(TARGET))
 
 real: setup

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -330,6 +330,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--terms", action="store_true", help="again with commercial terms")
     parser.add_argument("--history", action="store_true", help="one more day, by the history")
     parser.add_argument("--exports", action="store_true", help="10,000 closed invoices as files")
+    parser.add_argument("--dagster", action="store_true", help="a day, beside plain dbt")
     parser.add_argument("--credits", action="store_true", help="prepaid credits drawn down")
     parser.add_argument("--subscriptions", type=int, default=2000, help="of --history")
     parser.add_argument("--repeats", type=int, default=3, help="of --history")
@@ -351,33 +352,38 @@ def main() -> None:
         run_floor(target)
         return
     folder: Path = arguments.folder.resolve()
-    if arguments.history:
-        from benchmarks import bench_history
-
-        shutil.rmtree(folder, ignore_errors=True)
-        events_a_day = arguments.events or bench_history.EVENTS_A_DAY
-        sizes = (arguments.subscriptions, events_a_day, arguments.repeats)
-        bench_history.measure(target, folder, *sizes)
-        if not arguments.keep:
-            shutil.rmtree(folder, ignore_errors=True)
-        return
-    if arguments.exports:
-        from benchmarks import bench_exports
-
+    other = find_other(arguments)
+    if other is None:
+        measure_floor(arguments, folder)
+    else:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        bench_exports.measure(folder)
-        if not arguments.keep:
-            shutil.rmtree(folder, ignore_errors=True)
-        return
-    if arguments.credits:
-        from benchmarks import bench_credits
-
+        other(folder)
+    if not arguments.keep:
         shutil.rmtree(folder, ignore_errors=True)
-        bench_credits.measure(target, folder, arguments.subscriptions * 5)
-        if not arguments.keep:
-            shutil.rmtree(folder, ignore_errors=True)
-        return
+
+
+def find_other(arguments: argparse.Namespace) -> Callable[[Path], None] | None:
+    """What is measured in a folder instead of the floor, if anything was asked for."""
+    from benchmarks import bench_credits, bench_dagster, bench_exports, bench_history
+
+    target, subscriptions = arguments.target, arguments.subscriptions
+    if arguments.history:
+        events_a_day = arguments.events or bench_history.EVENTS_A_DAY
+        sizes = (subscriptions, events_a_day, arguments.repeats)
+        return lambda folder: bench_history.measure(target, folder, *sizes)
+    if arguments.exports:
+        return bench_exports.measure
+    if arguments.dagster:
+        return bench_dagster.measure
+    if arguments.credits:
+        return lambda folder: bench_credits.measure(target, folder, subscriptions * 5)
+    return None
+
+
+def measure_floor(arguments: argparse.Namespace, folder: Path) -> None:
+    """The house beside the floor, at each size asked for."""
+    target = arguments.target
     events = arguments.events or DEFAULT_EVENTS[target]
     sizes = [events // 10, events] if arguments.scaling else [events]
     fulls = []
@@ -394,8 +400,6 @@ def main() -> None:
         fulls.append(bench.net("full build").wall)
     if arguments.scaling:
         print("ten times the events    ", verdict(fulls[1] / fulls[0], SCALING_BAR))
-    if not arguments.keep:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

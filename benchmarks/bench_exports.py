@@ -41,8 +41,7 @@ COPIED = (
 
 def measure(folder: Path) -> None:
     """Build, copy, export, and print the figures beside their bars."""
-    warehouse_file = folder / "bench.duckdb"
-    _build_demo(warehouse_file, folder)
+    warehouse_file = Path(build_demo(folder)["TALLY_DUCKDB_PATH"])
     with duckdb.connect(str(warehouse_file)) as connection:
         connection.execute("set timezone = 'UTC'")
         lines = _copy_documents(connection)
@@ -71,19 +70,21 @@ def verdict(is_met: bool) -> str:
     return "met" if is_met else "MISSED"
 
 
-def _build_demo(warehouse_file: Path, folder: Path) -> None:
+def build_demo(folder: Path) -> dict[str, str]:
+    """Build the demo in a house in `folder`; what the environment says of that house."""
+    house = {
+        "TALLY_DUCKDB_PATH": str(folder / "bench.duckdb"),
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "DBT_LOG_PATH": str(folder / "logs"),
+    }
     subprocess.run(
         [sys.executable, "-m", "orchestration.cli", "demo", "--target", "duckdb"],
         cwd=PROJECT,
-        env={
-            **os.environ,
-            "TALLY_DUCKDB_PATH": str(warehouse_file),
-            "DBT_TARGET_PATH": str(folder / "target"),
-            "DBT_LOG_PATH": str(folder / "logs"),
-        },
+        env={**os.environ, **house},
         stdout=subprocess.DEVNULL,
         check=True,
     )
+    return house
 
 
 def _copy_documents(connection: duckdb.DuckDBPyConnection) -> int:
