@@ -8,6 +8,7 @@ and `make demo` run dbt as it is.
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,8 @@ def take_shortcuts() -> None:
     _flatten_macros()
     _keep_date_parsers()
     _leave_out_debug_events()
+    _keep_contexts()
+    _write_no_sql()
 
 
 def compile_templates(manifest: Any) -> None:
@@ -32,6 +35,27 @@ def compile_templates(manifest: Any) -> None:
         for text in (node.raw_code, *(hook.sql for hook in hooks)):
             if text:
                 environment.compile(text)
+    _render_arguments(manifest)
+
+
+def _render_arguments(manifest: Any) -> None:
+    """What data tests are given is rendered for each of them; plain text dbt remembers."""
+    from dbt.clients import jinja
+    from dbt_common.clients.jinja import get_environment
+
+    environment = get_environment(native=True)
+
+    def render(value: Any) -> None:
+        if isinstance(value, str) and "{" in value:
+            environment.compile(value)
+        elif isinstance(value, str):
+            jinja.get_rendered(value, {}, native=True)
+        elif isinstance(value, dict | list):
+            for part in value.values() if isinstance(value, dict) else value:
+                render(part)
+
+    for node in manifest.nodes.values():
+        render(getattr(getattr(node, "test_metadata", None), "kwargs", None))
 
 
 def _keep_templates() -> None:
@@ -150,3 +174,59 @@ def _leave_out_debug_events() -> None:
 
     BaseEvent.__init__ = __init__
     EventManager.fire_event = fire_event
+
+
+def _keep_contexts() -> None:
+    """What a node is compiled in it is run in, and what the adapter asks macros for it asks in one
+    context a thread: to make one takes longer than what is asked for."""
+    from dbt import compilation
+    from dbt.adapters.base import impl
+    from dbt.context import providers
+    from dbt.task import run, test
+
+    kept = threading.local()
+
+    def compile_in(node: Any, config: Any, manifest: Any) -> dict[str, Any]:
+        provider = providers.RuntimeProvider()
+        maker = providers.ModelContext(node, config, manifest, provider, None)
+        made = maker.to_dict()
+        kept.compiled = (node, manifest, maker, made)
+        return made
+
+    def run_in(node: Any, config: Any, manifest: Any) -> dict[str, Any]:
+        compiled, kept.compiled = getattr(kept, "compiled", None), None
+        if compiled is None or compiled[0] is not node or compiled[1] is not manifest:
+            return make_anew(node, config, manifest)
+        _, _, maker, made = compiled
+        # What compiling has found out.
+        made["model"] = maker.ctx_model
+        made["compiled_code"] = maker.compiled_code
+        made["sql"] = maker.sql
+        return made
+
+    def set_generator(adapter: Any, generate: Any) -> None:
+        def generate_once(macro: Any, config: Any, manifest: Any, package: Any) -> dict[str, Any]:
+            # Threads and adapters of one process may have manifests of their own.
+            contexts = kept.__dict__.setdefault("macros", {})
+            key = (macro.unique_id, package)
+            if key not in contexts or contexts[key][0] is not manifest:
+                contexts[key] = (manifest, generate(macro, config, manifest, package))
+            return contexts[key][1]
+
+        set_anew(adapter, generate_once)
+
+    make_anew = providers.generate_runtime_model_context
+    compilation.generate_runtime_model_context = compile_in
+    run.generate_runtime_model_context = test.generate_runtime_model_context = run_in
+    set_anew = impl.BaseAdapter.set_macro_context_generator
+    impl.BaseAdapter.set_macro_context_generator = set_generator
+
+
+def _write_no_sql() -> None:
+    """No test reads the SQL of nodes as files; and no log is so long that it is begun anew."""
+    from logging.handlers import RotatingFileHandler
+
+    from dbt.contracts.graph.nodes import ParsedNode
+
+    ParsedNode.write_node = lambda *_: None
+    RotatingFileHandler.shouldRollover = lambda *_: 0

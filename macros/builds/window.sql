@@ -1,10 +1,11 @@
 {#
     The run's window, read from the model build_window, which every run makes first: a dictionary by
     column name. Where there is no warehouse yet (parsing, an empty run) every value is a
-    placeholder.
+    placeholder. A node asks for it once: what its macros have in common is `context`.
 #}
 {% macro build_window() -%}
     {%- set relation = ref("build_window") -%}
+    {%- if "known_window" in context -%} {{ return(context["known_window"]) }} {%- endif -%}
     {%- set names = [
         "from_day", "through_day", "deliveries_from_day", "as_of_day", "as_of_at", "close_at",
         "open_from", "sealed_until", "has_new_inputs",
@@ -16,6 +17,7 @@
         {%- for row in found.rows -%}
             {%- for name in names -%} {%- do window.update({name: row[name]}) -%} {%- endfor -%}
         {%- endfor -%}
+        {%- do context.update({"known_window": window}) -%}
     {%- endif -%}
     {{ return(window) }}
 {%- endmacro %}
