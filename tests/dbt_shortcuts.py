@@ -8,6 +8,7 @@ and `make demo` run dbt as it is.
 
 from __future__ import annotations
 
+import os
 import threading
 from functools import cache
 from typing import Any
@@ -20,6 +21,7 @@ def take_shortcuts() -> None:
     _keep_date_parsers()
     _leave_out_debug_events()
     _keep_contexts()
+    _keep_connections()
     _write_no_sql()
 
 
@@ -220,6 +222,49 @@ def _keep_contexts() -> None:
     run.generate_runtime_model_context = test.generate_runtime_model_context = run_in
     set_anew = impl.BaseAdapter.set_macro_context_generator
     impl.BaseAdapter.set_macro_context_generator = set_generator
+
+
+def _keep_connections() -> None:
+    """dbt connects to PostgreSQL anew for each node, and the server finds out anew about every
+    table. Here a node takes a session that another has done with, in the state of a new one."""
+    import psycopg2
+    from dbt.adapters.postgres import connections
+
+    idle: dict[str, list[Any]] = {}
+
+    class Kept(psycopg2.extensions.connection):
+        """One that is not closed but kept, unless it is broken."""
+
+        key = ""
+
+        def close(self) -> None:
+            try:
+                self.rollback()
+                self.autocommit = True
+                with self.cursor() as cursor:
+                    cursor.execute("discard all")
+                self.autocommit = False
+            except psycopg2.Error:
+                super().close()
+            else:
+                idle.setdefault(self.key, []).append(self)
+
+    class Psycopg2:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(psycopg2, name)
+
+        @staticmethod
+        def connect(**words: Any) -> Any:
+            # A process that was forked has none of its parent's.
+            key = repr((os.getpid(), sorted(words.items())))
+            try:
+                return idle.get(key, []).pop()
+            except IndexError:
+                made = psycopg2.connect(**words, connection_factory=Kept)
+                made.key = key
+                return made
+
+    connections.psycopg2 = Psycopg2()
 
 
 def _write_no_sql() -> None:
