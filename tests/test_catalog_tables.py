@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from pathlib import Path
@@ -206,28 +205,6 @@ def test_tables_are_billed_as_their_csvs_are(engine: str, house, scenario_twins)
     for mart in ("invoices", "invoice_lines", "rating_steps", "unbilled_usage"):
         table = f"marts.{mart}"
         assert made.export(table) == scenario_twins[engine].export(table)
-
-
-def test_the_demo_in_postgres_is_billed_as_its_csvs_are(house):
-    """The catalogue of the demo, some days of it."""
-    catalog = {}
-    for name in COLUMNS:
-        path = PROJECT / "seeds" / "catalog" / f"{name}.csv"
-        with path.open(encoding="utf-8", newline="") as handle:
-            catalog[name] = list(csv.DictReader(handle))
-    rows = [
-        {"load_id": "a", "line_number": number, "loaded_at": "2026-01-02 00:00:00",
-         "customer_id": row["customer_id"], "event_name": "completion",
-         "occurred_at": "2026-01-01T12:00:00Z", "event_key": f"k{number}",
-         "properties": '{"usage": {"input_tokens": 123456, "output_tokens": 7890}}'}
-        for number, row in enumerate(catalog["customers"], 1)
-    ]  # fmt: skip
-    tables, seeds = house("postgres", None, rows), house("postgres", None, rows)
-    fill(tables, "billing", catalog, is_native=True)
-    tables.build_untested("--through", "2026-02-03", "--catalog-schema", "billing")
-    seeds.build_untested("--through", "2026-02-03")
-    assert tables.export("marts.invoice_lines") == seeds.export("marts.invoice_lines")
-    assert tables.export("marts.invoices") == seeds.export("marts.invoices")
 
 
 # The three places that know the columns

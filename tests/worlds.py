@@ -10,7 +10,7 @@ SEEDS = tuple(
     int(seed)
     for seed in os.environ.get("TALLY_WORLD_SEED", "20261101,20261100,20261102").split(",")
 )
-ACCOUNTS = int(os.environ.get("TALLY_WORLD_ACCOUNTS", "500"))
+ACCOUNTS = int(os.environ.get("TALLY_WORLD_ACCOUNTS", "300"))
 
 
 @cache
