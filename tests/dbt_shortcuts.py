@@ -207,9 +207,11 @@ def _keep_contexts() -> None:
         return made
 
     def set_generator(adapter: Any, generate: Any) -> None:
+        # A context holds the adapter that it was made for: a second command has another.
+        own = threading.local()
+
         def generate_once(macro: Any, config: Any, manifest: Any, package: Any) -> dict[str, Any]:
-            # Threads and adapters of one process may have manifests of their own.
-            contexts = kept.__dict__.setdefault("macros", {})
+            contexts = own.__dict__.setdefault("contexts", {})
             key = (macro.unique_id, package)
             if key not in contexts or contexts[key][0] is not manifest:
                 contexts[key] = (manifest, generate(macro, config, manifest, package))
