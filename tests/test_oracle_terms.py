@@ -433,6 +433,26 @@ def test_a_charge_of_one_plan_alone_is_in_proportion():
     assert [reason for *_, reason in house.bill("2026-01-31").unbilled] == ["no_charge"]
 
 
+def test_a_month_begun_in_an_eastern_zone_has_no_more_days_than_the_month():
+    house = House()
+    (customer,) = house.catalog["customers"]
+    customer["time_zone"] = "Asia/Tokyo"
+    house.add(
+        "customers", **(customer | {"time_zone": "America/Sao_Paulo", "valid_from": "2026-01-15"})
+    )
+    house.meter("units")
+    house.plan("small")
+    house.plan("large")
+    for plan, price in (("small", "1"), ("large", "2")):
+        house.usage(plan, "units", {"unit_price": price})
+        house.add("charge_limits", plan_id=plan, charge_id="units", currency="USD", minimum="28")
+    # February began at midnight in Tokyo; in Sao Paulo the plan changes on the last of January.
+    house.change("plan", "2026-01-31T18:00:00Z", plan_id="large")
+    # No day of small, 28 of 28 of large.
+    february = [line for line in house.lines("2026-02-28") if line[0] == "2026-03-01"]
+    assert february == [("2026-03-01", "minimum", "units", "2026-01-31", "28.00")]
+
+
 def test_a_partial_month_is_in_proportion_only_if_the_charge_says_so():
     for proration, total in (("", "0.00"), ("days", "16.00")):
         house = House(starts_at="2026-01-17")

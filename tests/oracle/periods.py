@@ -64,12 +64,16 @@ class Period:
         return self.period_from <= instant < self.period_to
 
     def date_of(self, instant: datetime) -> date:
-        """The local date of an instant of the period; its ends have their own."""
+        """The local date of an instant of the period; its ends have their own.
+
+        A customer who moved west may read an earlier date than the one on which the period began
+        in the old zone: no part of a period begins before it.
+        """
         if instant == self.period_from:
             return self.from_date
         if instant == self.period_to:
             return self.to_date
-        return local_date(instant, self.time_zone)
+        return max(self.from_date, local_date(instant, self.time_zone))
 
 
 @dataclass(frozen=True)
