@@ -118,8 +118,9 @@ class Clerk:
         if later:
             row["recorded_at"] = self.time_of(later[0])
         else:
+            # The day's last instant: what it takes back may be of the day's last second.
             begin = self.world.start.date().isoformat()
-            row["recorded_at"] = f"{max(earlier[:10], begin)}T23:59:59Z"
+            row["recorded_at"] = f"{max(earlier[:10], begin)}T23:59:59.999999Z"
 
     def record_price(self, row: Row) -> None:
         since = row["valid_from"] or "1970-01-01"
