@@ -6,13 +6,14 @@ posted of each original period in all is what it comes to had everything been kn
 
 import json
 import random
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
 
 from tests.houses import write_catalog
 from tests.oracle import bill
+from tests.oracle.knowledge import knowledge_stops
 from tests.strategies import RAW_COLUMNS, catalog_row
 
 THROUGH = date(2026, 6, 5)
@@ -20,6 +21,8 @@ STEPS = ("2026-02-05", "2026-03-25", "2026-04-20", str(THROUGH))
 LEDGER = ("ledger.documents", "ledger.lines", "ledger.closes", "ledger.sealed_days")
 #: When the paperwork was done: after the closes of January and February, and of March.
 FIRST, SECOND = "2026-03-20T10:00:00Z", "2026-04-14T15:30:00Z"
+#: After the pool's close of April.
+THIRD = "2026-04-25T09:00:00Z"
 
 #: plan: the usage charge's bands; each has a fee in advance of 31.00 and one in arrears of 10.00.
 PLANS = {
@@ -33,6 +36,7 @@ PLANS = {
     "rolling": [{"unit_price": "1"}],
     "gifted": [{"unit_price": "1"}],
     "lowered": [{"unit_price": "1"}],
+    "pooled": [{"unit_price": "1"}],
 }
 #: subscription: plan, and its changes: (kind, when, when recorded, more).
 STORY: dict[str, tuple[str, list[tuple[str, str, str, dict[str, str]]]]] = {
@@ -97,10 +101,25 @@ STORY: dict[str, tuple[str, list[tuple[str, str, str, dict[str, str]]]]] = {
             ("resume", "2026-03-01", "2026-02-12T08:00:00Z", {}),
         ],
     ),
+    # It shares an allowance with the next: when it has ended, the other's closes are its own.
+    "leaving": (
+        "pooled",
+        [
+            ("end", "2026-03-15", "2026-03-01T08:00:00Z", {}),
+            ("pause", "2026-01-20", SECOND, {}),
+            ("resume", "2026-01-30", SECOND, {}),
+        ],
+    ),
+    "staying": ("pooled", []),
 }
+POOLED = ("leaving", "staying")
 #: Subscriptions whose fees a late row leaves otherwise than one in time: what a gift paid of one is
 #: spent, and a credit is not made anew when its fee's price changes.
-OTHERWISE = "('gifted', 'lowered')"
+OTHERWISE = "('gifted', 'lowered', 'leaving')"
+
+
+def _customer(subscription: str) -> str:
+    return f"c {POOLED[0] if subscription in POOLED else subscription}"
 
 
 def _catalog(is_on_time: bool = False) -> dict[str, list[dict]]:
@@ -113,10 +132,13 @@ def _catalog(is_on_time: bool = False) -> dict[str, list[dict]]:
 
     add("plans", plan_id="yearly", product_id="p", name="y", cycle="year", alignment="calendar")
     add("plans", plan_id="own", product_id="p", name="o", cycle="month", alignment="anniversary")
+    for plan in ("chain 1", "chain 2", "chain 3"):
+        add("plans", plan_id=plan, product_id="p", name=plan, cycle="month", alignment="calendar")
     add("products", product_id="p", name="p", product_type="saas")
     add("meters", meter="units", version="1", event_name="units", property="n", aggregation="sum")
     for plan, bands in PLANS.items():
-        add("plans", plan_id=plan, product_id="p", name=plan, cycle="month", alignment="calendar")
+        alignment = "anniversary" if plan == "pooled" else "calendar"
+        add("plans", plan_id=plan, product_id="p", name=plan, cycle="month", alignment=alignment)
         for position, (charge_id, columns) in enumerate(
             {
                 "fee": {"charge_type": "recurring", "timing": "advance"},
@@ -154,10 +176,19 @@ def _catalog(is_on_time: bool = False) -> dict[str, list[dict]]:
             **{"valid_from": "2026-01-01", "recorded_at": recorded_at, "applies_to": "closed"},
         )
     add(
+        "prices",
+        **{"plan_id": "pooled", "charge_id": "fee", "currency": "USD", "unit_price": "10"},
+        **{"valid_from": "2026-01-15", "recorded_at": THIRD, "applies_to": "closed"},
+    )
+    add(
         "plan_migrations",
         **{"from_plan_id": "old", "to_plan_id": "new", "migrates_at": "2026-02-10"},
         recorded_at=FIRST,
     )
+    # Two in a row of plans that nobody is on: they cut nobody's fees.
+    for step, at in enumerate(("2026-05-20", "2026-06-01"), start=1):
+        plans = {"from_plan_id": f"chain {step}", "to_plan_id": f"chain {step + 1}"}
+        add("plan_migrations", **plans, migrates_at=at, recorded_at="2025-12-01T00:00:00Z")
     add(
         "commitments",
         **{"commitment_id": "quarter", "name": "quarter", "plan_id": "committed"},
@@ -169,20 +200,26 @@ def _catalog(is_on_time: bool = False) -> dict[str, list[dict]]:
         **{"quantity": "150", "rollover_periods": "2"},
     )
     add(
+        "allowances",
+        **{"plan_id": "pooled", "allowance_id": "pooled", "charge_ids": "usage"},
+        **{"quantity": "100", "pooled": "true"},
+    )
+    add(
         "discounts",
         **{"plan_id": "gifted", "discount_id": "gift", "name": "gift", "level": "invoice"},
         **{"currency": "USD", "total_amount": "700"},
     )
     for name, (plan, changes) in STORY.items():
-        add(
-            "customers",
-            **{"customer_id": f"c {name}", "name": name, "currency": "USD"},
-            **{"time_zone": "America/New_York", "billing_entity": "house"},
-        )
+        if name != "staying":
+            add(
+                "customers",
+                **{"customer_id": _customer(name), "name": name, "currency": "USD"},
+                **{"time_zone": "America/New_York", "billing_entity": "house"},
+            )
         add(
             "subscriptions",
-            **{"subscription_id": name, "customer_id": f"c {name}", "plan_id": plan},
-            starts_at="2026-01-01",
+            **{"subscription_id": name, "customer_id": _customer(name), "plan_id": plan},
+            starts_at="2026-01-15" if name in POOLED else "2026-01-01",
             prices_as_of="2025-12-15" if plan == "pinned" else "",
         )
         for kind, at, recorded_at, more in changes:
@@ -213,10 +250,11 @@ def _rows() -> list[dict]:
                 "load_id": f"{len(rows):032x}",
                 "line_number": 1,
                 "loaded_at": loaded,
-                "customer_id": f"c {name}",
+                "customer_id": _customer(name),
+                "subscription_id": name if name in POOLED else None,
                 "event_name": "units",
                 "occurred_at": occurred.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "event_key": f"k{number}",
+                "event_key": f"{name} {number}" if name in POOLED else f"k{number}",
                 "properties": json.dumps({"n": dice.randrange(1, 30)}),
             }
             rows.append(row)
@@ -237,6 +275,16 @@ def stepped(twins):
 def test_one_range_on_postgres_closes_as_steps_do_on_duckdb(stepped):
     for table in LEDGER:
         assert stepped["duckdb"].export(table) == stepped["postgres"].export(table), table
+
+
+def test_a_range_stops_where_the_catalogue_changed_late_and_nowhere_else(stepped):
+    closed = stepped["postgres"].query(
+        "select close_at from builds.rating_runs where has_succeeded order by close_at"
+    )
+    end = datetime.combine(THROUGH, time()) + timedelta(days=1)
+    first_day = min(row["loaded_at"] for row in _rows()).date()
+    stops = knowledge_stops(_catalog(), first_day, end)
+    assert [at.replace(tzinfo=None) for (at,) in closed] == [*stops, end]
 
 
 def test_every_line_is_the_oracle_s(stepped):
@@ -322,6 +370,27 @@ def test_a_credit_is_never_more_than_its_bill(stepped, engine):
         ("04-03", "recurring", "-21.0000"),
         ("05-03", "credit", "-11.0400"),
         ("05-03", "recurring", "18.0000"),
+    ]
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "postgres"])
+def test_what_is_late_of_one_who_left_a_pool_is_posted_at_the_pool_s_close(stepped, engine):
+    """A pause from 20 to 30 January, known on 14 April: of 31.00 for 31 days 26.00 go back, and the
+    16 days after it are billed. Then the price falls to 10.00: the credit is never more than that.
+    """
+    lines = stepped[engine].query(
+        "select cast(cutoff_at as date), line_kind, cast(period_from as date), sum(line_total)"
+        " from marts.invoice_lines where subscription_id = 'leaving' and charge_id = 'fee'"
+        " and period_from < timestamp '2026-02-01' group by 1, 2, 3 order by 1, 2, 3"
+    )
+    found = [(str(at)[5:], kind, str(day)[5:], str(total)) for at, kind, day, total in lines]
+    assert found == [
+        ("01-16", "recurring", "01-15", "31.0000"),
+        ("04-17", "credit", "01-20", "-26.0000"),
+        ("04-17", "recurring", "01-30", "16.0000"),
+        ("05-01", "credit", "01-20", "16.0000"),
+        ("05-01", "recurring", "01-15", "-21.0000"),
+        ("05-01", "recurring", "01-30", "-10.8400"),
     ]
 
 

@@ -14,7 +14,7 @@
     Source: DESIGN, What is known when; Closing, Adjustments.
 #}
 {% macro late_catalog_rows() -%}
-    with
+    with recursive
 
     migration_days as (
 
@@ -63,20 +63,37 @@
 
     ),
 
-    moves as (
+    -- The plans to which migrations bring a plan's subscriptions, itself among them.
+    reached_plans as (
 
         select
+            from_plan_id as plan_id,
+            from_plan_id as reached_plan_id
+        from migration_days
+
+        union
+
+        select
+            reached_plans.plan_id,
+            migration_days.to_plan_id as reached_plan_id
+        from reached_plans
+        inner join migration_days
+            on reached_plans.reached_plan_id = migration_days.from_plan_id
+
+    ),
+
+    moves as (
+
+        select distinct
             plans_of.subscription_id,
             migration_days.to_plan_id as plan_id,
             migration_days.from_date,
             migration_days.recorded_at
-        from migration_days
-        inner join plans_of
-            on
-                migration_days.from_plan_id = plans_of.plan_id
-                or migration_days.from_plan_id in (
-                    select others.to_plan_id from migration_days as others
-                )
+        from plans_of
+        inner join reached_plans
+            on plans_of.plan_id = reached_plans.plan_id
+        inner join migration_days
+            on reached_plans.reached_plan_id = migration_days.from_plan_id
 
     ),
 
@@ -125,7 +142,8 @@
         select
             subscription_id,
             from_date,
-            recorded_at
+            recorded_at,
+            true as is_change
         from change_days
 
         union all
@@ -133,7 +151,8 @@
         select
             ends.subscription_id,
             coalesce(ends.ends_on_date, cast(ends.ends_at_instant as date)) as from_date,
-            ends.recorded_at
+            ends.recorded_at,
+            false as is_change
         from {{ ref("stg_catalog__subscriptions") }} as ends
         inner join billed_ahead
             on ends.subscription_id = billed_ahead.subscription_id
@@ -152,26 +171,42 @@
         select
             subscription_id,
             from_date,
-            recorded_at
+            recorded_at,
+            false as is_change
         from moves
 
     ),
 
-    -- Local dates stand as they are: a day more covers every zone.
+    -- Since when something is known that takes effect then or later. Local dates stand as they are:
+    -- a day more covers every zone.
+    cuts_ahead as (
+
+        select
+            subscription_id,
+            from_date,
+            recorded_at,
+            is_change,
+            min(cast(recorded_at as date)) over (
+                partition by subscription_id
+                order by from_date - cast('1970-01-01' as date)
+                range between 1 preceding and unbounded following
+            ) as first_known_date
+        from cuts
+
+    ),
+
     overtaking as (
 
-        select distinct
-            change_days.subscription_id,
-            change_days.from_date,
-            change_days.recorded_at
-        from change_days
+        select
+            cuts_ahead.subscription_id,
+            cuts_ahead.from_date,
+            cuts_ahead.recorded_at
+        from cuts_ahead
         inner join billed_ahead
-            on change_days.subscription_id = billed_ahead.subscription_id
-        inner join cuts
-            on
-                change_days.subscription_id = cuts.subscription_id
-                and cuts.from_date >= change_days.from_date - 1
-                and cast(cuts.recorded_at as date) < cast(change_days.recorded_at as date)
+            on cuts_ahead.subscription_id = billed_ahead.subscription_id
+        where
+            cuts_ahead.is_change
+            and cuts_ahead.first_known_date < cast(cuts_ahead.recorded_at as date)
 
     )
 

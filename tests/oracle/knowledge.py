@@ -66,6 +66,15 @@ def change_key(row: dict[str, str]) -> tuple[str, ...]:
     return (row["subscription_id"], row["change"], row["charge_id"], row["changes_at"])
 
 
+def plans_reached(plans: set[str], migrations: list[dict[str, str]]) -> set[str]:
+    """Plans and those to which migrations, one after another, may bring their subscriptions."""
+    reached, found = set(plans), set(plans)
+    while found:
+        found = {row["to_plan_id"] for row in migrations if row["from_plan_id"] in found} - reached
+        reached |= found
+    return reached
+
+
 def rows_that_move_cuts(rows: Rows) -> set[int]:
     """Which changes amend or withdraw a row of an earlier day, or take effect before something of
     their subscription that was known on an earlier day (days are local or UTC: one more counts).
@@ -75,7 +84,6 @@ def rows_that_move_cuts(rows: Rows) -> set[int]:
     """
     changes = rows.get("subscription_changes", [])
     migrations = rows.get("plan_migrations", [])
-    targets = {row["to_plan_id"] for row in migrations}
     first: dict[tuple[str, ...], date] = {}
     plans: dict[str, set[str]] = {}
     for row in [*rows.get("subscriptions", []), *changes]:
@@ -83,13 +91,12 @@ def rows_that_move_cuts(rows: Rows) -> set[int]:
             plans.setdefault(row["subscription_id"], set()).add(row["plan_id"])
     #: By subscription (from when, recorded on which day).
     cuts: dict[str, list[tuple[date, date]]] = {}
-    reached = {name: set(own) for name, own in plans.items()}
+    reached = {name: plans_reached(own, migrations) for name, own in plans.items()}
     for row in migrations:
-        for name, own in plans.items():
-            if row["from_plan_id"] in own | targets:
+        for name, own in reached.items():
+            if row["from_plan_id"] in own:
                 known = recorded(row).date()
                 cuts.setdefault(name, []).append((day_of(row["migrates_at"]), known))
-                reached[name].add(row["to_plan_id"])
     ahead: dict[str, set[str]] = {}
     for row in rows.get("charges", []):
         if row["charge_type"] == "recurring" and row["timing"] == "advance":
