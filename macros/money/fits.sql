@@ -16,11 +16,13 @@
 {#
     Whether quantity x price can be an amount that fits, by whole numbers that cannot overflow:
     floor(quantity) (18 digits) x price without its point (20 digits). What it lets through is below
-    10^13 + 10^8 and is compared again once it is exact.
+    10^13 + 10^8 and is compared again once it is exact. Two numbers below a million fit without
+    that, which is dear: on DuckDB it takes a hundred times as long as the product.
 #}
 {% macro product_fits(quantity, price) -%}
     (
-        cast(floor(abs({{ quantity }})) as decimal(18, 0))
+        (abs({{ quantity }}) < 1000000 and abs({{ price }}) < 1000000)
+        or cast(floor(abs({{ quantity }})) as decimal(18, 0))
         * cast(abs({{ price }}) * 1000000000000 as decimal(20, 0))
         < 10000000000000000000000000
     )
