@@ -6,15 +6,40 @@
       advance was billed to where it was known to be cut (of subscriptions that have such fees; an
       end with the month cuts none that is billed by the calendar month);
     - migrations of plans, for which all that is known of the plan's subscriptions may be such;
-    - prices that say that they bind what is closed, or that a pin may see, and hold from before.
+    - prices that say that they bind what is closed and hold from before;
+    - prices that hold on a day that was pinned by then: a pin sees them whenever they come.
 
     Gives subscription_id or plan_id (with customer_id where a price is for one alone), from_date
-    (UTC or local, whichever is earlier is at most a day before), is_everywhere (a price that a pin
-    sees whatever its day) and recorded_at.
+    (UTC or local, whichever is earlier is at most a day before), is_everywhere (of a price for who
+    pinned that day or a later one, whatever the period) and recorded_at.
     Source: DESIGN, What is known when; Closing, Adjustments.
 #}
 {% macro late_catalog_rows() -%}
     with recursive
+
+    -- Days of which prices were pinned, and since when.
+    pins as (
+
+        select
+            prices_as_of_date,
+            min(from_date) as from_date
+        from (
+            select
+                prices_as_of_date,
+                coalesce(starts_on_date, cast(starts_at_instant as date)) as from_date
+            from {{ ref("stg_catalog__subscriptions") }}
+
+            union all
+
+            select
+                prices_as_of_date,
+                coalesce(changes_on_date, cast(changes_at_instant as date)) as from_date
+            from {{ ref("stg_catalog__subscription_changes") }}
+        ) as pinned
+        where prices_as_of_date is not null
+        group by prices_as_of_date
+
+    ),
 
     migration_days as (
 
@@ -262,24 +287,31 @@
 
     select
         cast(null as {{ type_text() }}) as subscription_id,
+        plan_id,
+        customer_id,
+        valid_from_date as from_date,
+        false as is_everywhere,
+        recorded_at
+    from {{ ref("stg_catalog__prices") }}
+    where
+        applies_to = 'closed'
+        and valid_from_date < cast(recorded_at as date)
+
+    union
+
+    select
+        cast(null as {{ type_text() }}) as subscription_id,
         prices.plan_id,
         prices.customer_id,
         prices.valid_from_date as from_date,
-        pins.is_pinned as is_everywhere,
+        true as is_everywhere,
         prices.recorded_at
     from {{ ref("stg_catalog__prices") }} as prices
-    cross join (
-        select
-            exists (
-                select 1 from {{ ref("stg_catalog__subscriptions") }}
-                where prices_as_of_date is not null
-            )
-            or exists (
-                select 1 from {{ ref("stg_catalog__subscription_changes") }}
-                where prices_as_of_date is not null
-            ) as is_pinned
-    ) as pins
     where
-        (prices.applies_to = 'closed' or pins.is_pinned)
-        and prices.valid_from_date < cast(prices.recorded_at as date)
+        exists (
+            select 1 from pins
+            where
+                prices.valid_from_date <= pins.prices_as_of_date
+                and cast(prices.recorded_at as date) >= pins.from_date - 1
+        )
 {%- endmacro %}

@@ -92,6 +92,12 @@ changed_customers as (
         on
             plan_phases.subscription_id = lives.subscription_id
             and coalesce(late_rows.customer_id, lives.customer_id) = lives.customer_id
+    where
+        not late_rows.is_everywhere
+        or (
+            late_rows.from_date <= plan_phases.prices_as_of_date
+            and late_rows.recorded_at >= plan_phases.phase_from
+        )
 
 ),
 

@@ -16,9 +16,9 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class LateRow:
-    """A row that a customer's closed periods may not have known: `holds_from` is None where a pin
-    sees it whatever its day. One that moves where a fee was known to be cut may be late for a fee
-    that was billed ahead, whatever its day.
+    """A row that a customer's closed periods may not have known: `holds_from` is None of a price
+    that a pin sees, whatever the period. One that moves where a fee was known to be cut may be late
+    for a fee that was billed ahead, whatever its day.
     """
 
     customer_id: str
@@ -34,7 +34,6 @@ def late_rows(catalog: Catalog, rows: Rows, customer_id: str, known_at: datetime
     names = {one.subscription_id for one in owned}
     phases = [phase for one in owned for phase in life_of(catalog, one).phases]
     plans = {phase.plan_id for phase in phases}
-    is_pinned = any(phase.pin for phase in phases)
     found = []
     own = {
         name: [row for row in rows.get(name, []) if row["subscription_id"] in names]
@@ -49,11 +48,20 @@ def late_rows(catalog: Catalog, rows: Rows, customer_id: str, known_at: datetime
             at = customer_instant(row["migrates_at"], states)
             found.append(LateRow(customer_id, at, recorded(row), moves_cuts=True))
     for row in rows.get("prices", []):
-        is_own = row.get("customer_id") in (None, "", customer_id) and row["plan_id"] in plans
-        if is_own and (row.get("applies_to") == "closed" or is_pinned):
-            zone_name = states[0].time_zone
-            at = catalogue_instant(valid_date(row).isoformat(), zone_name) - DAY
-            found.append(LateRow(customer_id, None if is_pinned else at, recorded(row)))
+        if row.get("customer_id") not in (None, "", customer_id) or row["plan_id"] not in plans:
+            continue
+        valid, known = valid_date(row), recorded(row)
+        if row.get("applies_to") == "closed" and valid < known.date():
+            at = catalogue_instant(valid.isoformat(), states[0].time_zone) - DAY
+            found.append(LateRow(customer_id, at, known))
+        if any(
+            phase.plan_id == row["plan_id"]
+            and phase.pin is not None
+            and valid <= phase.pin
+            and phase.begin <= known
+            for phase in phases
+        ):
+            found.append(LateRow(customer_id, None, known))
     return [
         one
         for one in found
@@ -139,12 +147,15 @@ def knowledge_stops(rows: Rows, first_day: date | None, as_of_at: datetime) -> l
     """
     instants = set()
     moving = rows_that_move_cuts(rows)
+    pins = pins_of(rows)
     for name in ("subscription_changes", "plan_migrations", "prices"):
         for row in rows.get(name, []):
             known = recorded(row)
             if name == "prices":
-                is_closed = row.get("applies_to") == "closed" or has_pins(rows)
-                is_late = is_closed and valid_date(row) < known.date()
+                valid = valid_date(row)
+                is_late = (row.get("applies_to") == "closed" and valid < known.date()) or any(
+                    valid <= pin and since - DAY <= known.date() for pin, since in pins
+                )
             elif name == "plan_migrations":
                 is_late = True
             else:
@@ -161,9 +172,11 @@ def day_of(text: str) -> date:
     return date.fromisoformat(text) if len(text) == 10 else parse_instant(text).date()
 
 
-def has_pins(rows: Rows) -> bool:
-    return any(
-        row.get("prices_as_of")
-        for name in ("subscriptions", "subscription_changes")
+def pins_of(rows: Rows) -> list[tuple[date, date]]:
+    """Days of which prices were pinned, each with the day from which on."""
+    return [
+        (date.fromisoformat(row["prices_as_of"]), day_of(row[begins]))
+        for name, begins in (("subscriptions", "starts_at"), ("subscription_changes", "changes_at"))
         for row in rows.get(name, [])
-    )
+        if row.get("prices_as_of")
+    ]
