@@ -37,6 +37,7 @@ PLANS = {
     "gifted": [{"unit_price": "1"}],
     "lowered": [{"unit_price": "1"}],
     "pooled": [{"unit_price": "1"}],
+    "floored": [{"unit_price": "1"}],
 }
 #: subscription: plan, and its changes: (kind, when, when recorded, more).
 STORY: dict[str, tuple[str, list[tuple[str, str, str, dict[str, str]]]]] = {
@@ -81,6 +82,8 @@ STORY: dict[str, tuple[str, list[tuple[str, str, str, dict[str, str]]]]] = {
     ),
     "ended": ("small", [("end", "2026-02-10T10:07:00Z", FIRST, {})]),
     "ended early": ("small", [("end", "2026-01-16", SECOND, {})]),
+    # A month that ends early has its whole minimum, be it known late.
+    "ended floored": ("floored", [("end", "2026-02-10T10:07:00Z", FIRST, {})]),
     "moved": ("old", []),
     "priced": ("priced", []),
     "pinned": ("pinned", []),
@@ -199,6 +202,8 @@ def _catalog(is_on_time: bool = False) -> dict[str, list[dict]]:
         **{"plan_id": "rolling", "allowance_id": "rolling", "charge_ids": "usage"},
         **{"quantity": "150", "rollover_periods": "2"},
     )
+    floor = {"plan_id": "floored", "charge_id": "usage", "currency": "USD"}
+    add("charge_limits", **floor, minimum="500")
     add(
         "allowances",
         **{"plan_id": "pooled", "allowance_id": "pooled", "charge_ids": "usage"},

@@ -248,7 +248,8 @@ measured as (
 
     select
         parts.*,
-        parts.part_from > parts.period_from or parts.part_to < parts.period_to as is_split,
+        -- An end is none: a period that ends early is whole, also where that was known too late.
+        parts.part_from > parts.period_from or parts.part_to < parts.runs_to as is_split,
         case
             when parts.proration = 'seconds'
                 then {{ microseconds('parts.part_to') }} - {{ microseconds('parts.part_from') }}

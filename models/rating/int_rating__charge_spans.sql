@@ -75,7 +75,8 @@ ended_dates as (
         greatest(
             {{ local_date('lives.ends_at', 'zone_segments.offset_seconds') }},
             periods.period_from_date
-        ) as end_date
+        ) as end_date,
+        lives.ends_at
     from periods
     inner join {{ ref('int_subscriptions__lives') }} as lives
         on
@@ -120,7 +121,8 @@ phase_spans as (
             ),
             ended_dates.end_date,
             periods.period_to_date
-        ) as span_to_date
+        ) as span_to_date,
+        coalesce(ended_dates.ends_at, periods.period_to) as runs_to
     from periods
     inner join plan_phases
         on
@@ -270,6 +272,7 @@ select
     limit_candidates.maximum,
     priced.period_from,
     priced.period_to,
+    priced.runs_to,
     priced.cycle_from,
     priced.cycle_to,
     priced.cycle_from_date,
