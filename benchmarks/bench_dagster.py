@@ -2,13 +2,15 @@
 
 The demo's house is built once. Its last day is then built again by plain dbt, and by a run of
 `close_cycles` in a process of its own, as the daemon starts them, one after the other; and all
-three months as one run. The first of each is left out: dbt parses the project in it.
+three months as one run. The first of each is left out: dbt parses the project in it. The
+seconds are wall-clock time; the processor's, of the process itself, stand beside them.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -32,21 +34,29 @@ def measure(folder: Path) -> None:
     environment = build_demo(folder) | QUIETLY | BATCH
     environment["DAGSTER_HOME"] = str(prepare_home(folder / "dagster"))
     day = {"TALLY_FROM_DAY": LAST_DAY, "TALLY_THROUGH_DAY": LAST_DAY}
-    plain = ["-c", DBT, "build", "--target", "duckdb", "--exclude-resource-type", "unit_test"]
-    seconds: dict[str, list[float]] = {"plain dbt": [], "Dagster": []}
+    # No --target, as Dagster has none: words that differ have dbt parse the project anew each time.
+    environment["TALLY_TARGET"] = "duckdb"
+    plain = ["-c", DBT, "build", "--exclude-resource-type", "unit_test"]
+    seconds: dict[str, list[tuple[float, float]]] = {"plain dbt": [], "Dagster": []}
     for _ in range(TIMES):
         seconds["plain dbt"].append(_run(plain, environment | day))
         seconds["Dagster"].append(_run(_job(LAST_DAY, LAST_DAY), environment))
     best = {}
     for name, measured in seconds.items():
         best[name] = min(measured[1:])
-        spelt = ", ".join(f"{one:.1f} s" for one in measured)
+        spelt = ", ".join(_spelt(one) for one in measured)
         print(f"{LAST_DAY} by {name}: {spelt}", flush=True)
-    more = best["Dagster"] - best["plain dbt"]
+    more, of_processor = (best["Dagster"][place] - best["plain dbt"][place] for place in (0, 1))
     verdict = "met" if more <= SECONDS_BAR else "MISSED"
-    print(f"more by Dagster: {more:.1f} s (bar {SECONDS_BAR} s: {verdict})", flush=True)
+    spelt = _spelt((more, of_processor))
+    print(f"more by Dagster: {spelt} (bar {SECONDS_BAR} s: {verdict})", flush=True)
     of_all = _run(_job(FIRST_DAY, LAST_DAY), environment)
-    print(f"{FIRST_DAY} to {LAST_DAY} as one run: {of_all:.1f} s")
+    print(f"{FIRST_DAY} to {LAST_DAY} as one run: {_spelt(of_all)}")
+
+
+def _spelt(measured: tuple[float, float]) -> str:
+    seconds, of_processor = measured
+    return f"{seconds:.1f} s ({of_processor:.1f} of processor)"
 
 
 def _job(first: str, last: str) -> list[str]:
@@ -58,9 +68,9 @@ def _job(first: str, last: str) -> list[str]:
     return [*words, "-j", "close_cycles", "--tags", json.dumps(tags)]
 
 
-def _run(words: list[str], environment: Mapping[str, str]) -> float:
-    """Seconds of a process of its own; ends with what it said where it did not end well."""
-    began = time.monotonic()
+def _run(words: list[str], environment: Mapping[str, str]) -> tuple[float, float]:
+    """Seconds of a process of its own, and of processor; ends with what it said if it failed."""
+    began, used = time.monotonic(), _processor_seconds()
     done = subprocess.run(
         [sys.executable, *words],
         cwd=PROJECT,
@@ -71,4 +81,9 @@ def _run(words: list[str], environment: Mapping[str, str]) -> float:
     )
     if done.returncode:
         raise SystemExit(f"{' '.join(words)}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
-    return time.monotonic() - began
+    return time.monotonic() - began, _processor_seconds() - used
+
+
+def _processor_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from expectations.frames import FRAMES
+from expectations.light_import import import_great_expectations
 from expectations.reading import Reader, Row, Span, read_span
 from expectations.suites import SUITES, Expectation, Suite
 from orchestration.warehouse import Warehouse
@@ -71,8 +72,7 @@ def validate(
 
 def make_context() -> Any:
     """A context of Great Expectations that keeps nothing and tells nobody."""
-    import great_expectations as gx
-
+    gx = import_great_expectations()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     return context

@@ -1,12 +1,13 @@
-"""Dagster's log of a range of days, written in batches: the same as its own."""
+"""Dagster's log, kept open and written in batches: the same as its own."""
 
+import threading
 from pathlib import Path
 
 import dagster as dg
 import pytest
 import yaml
 
-from orchestration.defs.event_log import BATCH
+from orchestration.defs.event_log import BATCH, OPEN_DATABASES
 from orchestration.defs.start import prepare_home
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", end_date="2026-03-01")
@@ -108,3 +109,44 @@ def test_a_batch_is_two_transactions(homes, monkeypatch) -> None:
         run_range(instance)
     # 160 events of assets are written; by themselves they would be 320 transactions.
     assert len(opened) < DAY_COUNT * 2
+
+
+def test_databases_stay_open_and_few_of_them(homes, monkeypatch) -> None:
+    bulk, _ = homes
+    monkeypatch.setenv("DAGSTER_HOME", str(bulk))
+    with dg.DagsterInstance.from_config(str(bulk)) as instance:
+        storage = instance.event_log_storage
+        runs = [run_range(instance) for _ in range(2)]
+        event = instance.all_logs(runs[0])[0]
+        kept = storage._engines[runs[1]]
+        for number in range(OPEN_DATABASES):
+            storage.store_event(event._replace(run_id=f"run-{number}"))
+            assert instance.all_logs(runs[1])
+        assert storage._engines[runs[1]] is kept
+        assert len(storage._engines) == OPEN_DATABASES
+        assert runs[0] not in storage._engines
+        # What is not open is opened again.
+        assert instance.all_logs(runs[0])
+
+
+def test_who_watches_a_run_sees_each_event_at_once(homes, monkeypatch) -> None:
+    """The UI watches the file of a run, from another process."""
+    bulk, _ = homes
+    monkeypatch.setenv("DAGSTER_HOME", str(bulk))
+    with (
+        dg.DagsterInstance.from_config(str(bulk)) as instance,
+        dg.DagsterInstance.from_config(str(bulk)) as watching,
+    ):
+        event = instance.all_logs(run_range(instance))[0]._replace(run_id="watched")
+        instance.event_log_storage.store_event(event)
+        seen, heard = [], threading.Event()
+
+        def hear(entry, cursor) -> None:
+            seen.append(entry.run_id)
+            heard.set()
+
+        watching.event_log_storage.watch("watched", None, hear)
+        instance.event_log_storage.store_event(event)
+        assert heard.wait(10)
+        watching.event_log_storage.end_watch("watched", hear)
+    assert set(seen) == {"watched"}

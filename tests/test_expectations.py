@@ -8,6 +8,8 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -31,7 +33,7 @@ from tests.faults import (
     faulty_days,
     new_prices,
 )
-from tests.houses import House, write_catalog
+from tests.houses import PROJECT, House, write_catalog
 
 WARNINGS = {each.name for suite in SUITES for each in suite.expectations if not each.is_blocking}
 
@@ -90,6 +92,29 @@ def findings(faulty) -> dict[str, list[Found]]:
     for each in _validated(faulty):
         found[each.expectation.name].append(each)
     return found
+
+
+LIGHT = """
+import sys
+from expectations.light_import import DEFERRED, import_great_expectations
+gx = import_great_expectations()
+assert gx.get_context
+assert not set(DEFERRED) & set(sys.modules), "imported"
+from great_expectations.expectations.core import (
+    expect_column_kl_divergence_to_be_less_than as used,
+)
+assert used.stats.entropy([0.5, 0.5], [0.5, 0.5]) == 0
+assert used.alt.Chart
+import altair, scipy.stats
+assert altair.__version__ and scipy.stats.__file__
+"""
+
+
+def test_what_nobody_has_use_for_is_imported_when_it_is_used():
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT], capture_output=True, text=True, cwd=PROJECT
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_there_are_fifty_faults_and_more():

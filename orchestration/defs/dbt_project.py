@@ -28,9 +28,7 @@ def prepare_manifest(project: Path = PROJECT) -> Path:
     """
     path = manifest_path(project)
     if not path.is_file() or path.stat().st_mtime < max(map(_changed_at, _files(project))):
-        parse(project)
-        # Where nothing changed that dbt minds, it stays as it was.
-        path.touch()
+        parse(project).write(str(path))
     return path
 
 
@@ -38,7 +36,8 @@ def prepare_manifest(project: Path = PROJECT) -> Path:
 def parse(project: Path = PROJECT, target: str | None = None) -> Any:
     """The project as dbt has it in memory, parsed once a process.
 
-    Always by the same words, so that dbt takes what it has parsed before.
+    Always by the same words, so that dbt takes what it has parsed before. The manifest is not
+    written down: the command that is run does that.
     """
     from dbt.cli.main import dbtRunner
 
@@ -46,7 +45,10 @@ def parse(project: Path = PROJECT, target: str | None = None) -> Any:
     options += ["--target", target] if target else []
     with contextlib.chdir(project):
         result = dbtRunner().invoke(
-            ["parse", *options, "--log-level", "none", "--log-level-file", "info"]
+            [
+                *("parse", "--no-write-json", *options),
+                *("--log-level", "none", "--log-level-file", "info"),
+            ]
         )
     if not result.success:
         raise UserError(f"dbt cannot parse the project: {result.exception}")
