@@ -263,6 +263,20 @@ def test_days_are_the_customer_s():
     assert house.totals("2026-01-31") == ["9.00"]
 
 
+def test_a_one_time_fee_is_for_the_period_as_it_was_known_when_it_was_billed():
+    for recorded_at, end in (("2026-01-09T10:00:00Z", 2), ("2025-12-20T10:00:00Z", 1)):
+        house = House()
+        house.plan("small")
+        house.plan("yearly", cycle="year", alignment="anniversary")
+        common = {"plan_id": "small", "charge_id": "setup", "timing": "advance"}
+        house.add("charges", **common, charge_type="one_time", position=1)
+        house.price("small", "setup", unit_price="50")
+        house.change("plan", "2026-01-10", recorded_at, plan_id="yearly")
+        (line,) = [one for one in house.bill("2026-01-31").lines if one.kind == "one_time"]
+        # Billed on 1 January: to the 10th only where the change was known by then.
+        assert (line.line_total, line.period_to.month) == ("50.0000", end)
+
+
 def test_an_unlike_plan_begins_its_own_cycles():
     house = House()
     house.plan("small")

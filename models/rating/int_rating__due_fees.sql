@@ -97,9 +97,18 @@ due as (
         fee_spans.charge_id,
         'one_time' as line_kind,
         fee_periods.fee_from,
-        fee_periods.fee_to,
+        -- As a fee in advance: to the end that was known when it was billed.
+        case
+            when fee_periods.is_cut and fee_periods.end_recorded_at >= fee_periods.cutoff_at
+                then fee_periods.full_to
+            else fee_periods.fee_to
+        end as fee_to,
         fee_periods.fee_from_date,
-        fee_periods.fee_to_date,
+        case
+            when fee_periods.is_cut and fee_periods.end_recorded_at >= fee_periods.cutoff_at
+                then fee_periods.full_to_date
+            else fee_periods.fee_to_date
+        end as fee_to_date,
         'none' as proration,
         cast(1 as {{ type_quantity() }}) as quantity,
         fee_spans.unit_price,

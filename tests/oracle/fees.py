@@ -184,15 +184,18 @@ class FeeRater:
                 if row is None:
                     continue
                 amount = row.bands[0].unit_price
+                # As a fee in advance: to the end that was known when it was billed.
+                known_until = self.cutoff_of(fee.invoice_index)
+                is_known = not fee.ends_early or fee.begin.term.ended_at < known_until
                 self.lines.append(
                     FeeLine(
                         charge=charge,
                         invoice_index=fee.invoice_index,
                         period_number=1,
                         begin=fee.fee_from,
-                        end=fee.fee_to,
+                        end=fee.fee_to if is_known else fee.full_to,
                         begin_date=fee.from_date,
-                        end_date=fee.to_date,
+                        end_date=fee.to_date if is_known else fee.full_to_date,
                         quantity=Fraction(1),
                         unit_price=amount,
                         amount=amount,
