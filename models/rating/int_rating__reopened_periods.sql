@@ -139,6 +139,18 @@ reopened as (
 
 ),
 
+-- The opening invoice has no period of its own.
+openings as (
+
+    select
+        subscription_id,
+        min(cutoff_at) as cutoff_at
+    from {{ ref('int_subscriptions__fee_periods') }}
+    where invoice_number_in_subscription = 0
+    group by subscription_id
+
+),
+
 -- For a reissue the others are rated that its period goes on from, and nothing of them is posted.
 rated_for as (
 
@@ -148,6 +160,24 @@ rated_for as (
         cutoff_at,
         1 as correction_count
     from reopened
+
+    union all
+
+    -- What the opening invoice billed counts for a commitment as well.
+    select
+        closes.subscription_id,
+        0 as period_number,
+        closes.cutoff_at,
+        0 as correction_count
+    from closes
+    inner join dependences
+        on
+            closes.subscription_id = dependences.subscription_id
+            and dependences.depending = 'all'
+    inner join openings
+        on
+            closes.subscription_id = openings.subscription_id
+            and closes.cutoff_at > openings.cutoff_at
 
     union all
 
@@ -203,18 +233,6 @@ rated as (
         subscription_id,
         period_number,
         cutoff_at
-
-),
-
--- The opening invoice has no period of its own.
-openings as (
-
-    select
-        subscription_id,
-        min(cutoff_at) as cutoff_at
-    from {{ ref('int_subscriptions__fee_periods') }}
-    where invoice_number_in_subscription = 0
-    group by subscription_id
 
 )
 
