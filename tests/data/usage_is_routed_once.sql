@@ -23,16 +23,24 @@ routes as (
 
 ),
 
+lives as (
+
+    select * from {{ ref('int_subscriptions__lives') }}
+
+),
+
 pauses as (
 
     select * from {{ ref('int_subscriptions__pauses') }}
 
 ),
 
+-- A period whose end became known after its close has an end before its own: no part is split off.
 followed_parts as (
 
     select
         charge_parts.*,
+        least(charge_parts.period_to, lives.ends_at) as runs_to,
         lag(charge_parts.part_to) over (
             partition by
                 charge_parts.subscription_id, charge_parts.period_number, charge_parts.charge_id
@@ -44,6 +52,8 @@ followed_parts as (
             order by charge_parts.part_number
         ) as earlier_to_date
     from charge_parts
+    left join lives
+        on charge_parts.subscription_id = lives.subscription_id
 
 ),
 
@@ -61,7 +71,7 @@ part_faults as (
         or part_from < coalesce(earlier_to, period_from)
         or part_to > period_to
         or part_from_date < coalesce(earlier_to_date, part_from_date)
-        or is_split <> (part_from > period_from or part_to < period_to)
+        or is_split <> (part_from > period_from or part_to < runs_to)
 
 ),
 
