@@ -4,21 +4,24 @@ A run ends before each day on which a row was recorded that held before it, so t
 few such days: in a world with paperwork two, on which rows of weeks ago come in; else none, and
 what is recorded after it took effect is so on the same day, or before any usage was landed. So is
 what may move where a fee was known to be cut (another change before it, one that is taken back, a
-migration).
+migration). Prices that a pin may choose are late whenever they are recorded: on days of paperwork,
+in a world without on one day.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tests.oracle.knowledge import day_of, rows_that_move_cuts
+from tests.oracle.knowledge import day_of, pins_of, rows_that_move_cuts
 
 if TYPE_CHECKING:
     from tests.strategies import Row, World
 
 #: Days of paperwork after the first load, where a world has them.
 DAYS = (38, 58)
+#: The day of prices under a pin in a world without.
+PRICE_DAY = 24
 #: What a late change must not move: it would cut periods that have closed.
 GRID = ("cycle", "alignment", "grace_days")
 
@@ -34,6 +37,7 @@ class Clerk:
         self.world = world
         self.days = days
         self.plans = {row["plan_id"]: row for row in world.catalog["plans"]}
+        self.pins: list[tuple[date, date]] = []
 
     def work(self) -> None:
         catalog = self.world.catalog
@@ -56,6 +60,7 @@ class Clerk:
             own = changes.get(subscription["subscription_id"], [])
             self.record_changes(subscription, own)
         self.make_known()
+        self.pins = pins_of(catalog)
         for row in catalog["prices"]:
             if row["recorded_at"]:
                 self.record_price(row)
@@ -123,16 +128,26 @@ class Clerk:
             row["recorded_at"] = f"{max(earlier[:10], begin)}T23:59:59.999999Z"
 
     def record_price(self, row: Row) -> None:
-        since = row["valid_from"] or "1970-01-01"
-        if row["recorded_at"][:10] <= since:
-            return
-        if self.days:
+        begin = self.world.start.date().isoformat()
+        known = row["recorded_at"][:10]
+        is_late = known > (row["valid_from"] or "1970-01-01")
+        if self.days and (is_late or self.is_pinned(row)):
             # All bands of a row are recorded at once.
-            day = self.days[int(row["recorded_at"][8:10]) % len(self.days)]
-            row["recorded_at"] = f"{day.date().isoformat()}{row['recorded_at'][10:]}"
+            day = self.days[int(known[8:10]) % len(self.days)].date().isoformat()
+        elif is_late and (row["applies_to"] == "closed" or not self.is_pinned(row)):
+            day = min(known, begin)
+        elif self.is_pinned(row):
+            day = (self.world.start + timedelta(days=PRICE_DAY)).date().isoformat()
         else:
-            first = min(row["recorded_at"][:10], self.world.start.date().isoformat())
-            row["recorded_at"] = f"{first}{row['recorded_at'][10:]}"
+            return
+        row["recorded_at"] = f"{day}{row['recorded_at'][10:]}"
+
+    def is_pinned(self, row: Row) -> bool:
+        """Whether it is recorded after the first load and a pin may choose it."""
+        valid = row["valid_from"] or "1970-01-01"
+        return row["recorded_at"][:10] > self.world.start.date().isoformat() and any(
+            valid <= pin.isoformat() for pin, _ in self.pins
+        )
 
     def time_of(self, day: datetime) -> str:
         seconds = self.world.random.randint(0, 86399)
