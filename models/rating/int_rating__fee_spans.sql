@@ -97,6 +97,7 @@ spans as (
             else 'start'
         end as price_at,
         charges.recorded_at as charge_recorded_at,
+        plan_phases.recorded_at as phase_recorded_at,
         greatest(open_fees.fee_from, plan_phases.phase_from) as span_from,
         least(open_fees.fee_to, plan_phases.phase_to) as span_to
     from open_fees
@@ -206,7 +207,18 @@ candidates as (
         ) as recency
     from priced
     inner join price_lists
-        on {{ binds('priced', 'price_lists') }}
+        on
+            {{ binds('priced', 'price_lists') }}
+            -- What is billed ahead, of a plan that was known to follow in mid-period too, is billed
+            -- at the prices that had been told by then.
+            and (
+                priced.timing = 'arrears'
+                or priced.is_pinned
+                or priced.price_at_instant <= priced.fee_from
+                or priced.phase_recorded_at >= priced.cutoff_at
+                or price_lists.recorded_at < priced.cutoff_at
+                or price_lists.applies_to = 'closed'
+            )
 
 )
 

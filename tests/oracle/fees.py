@@ -5,7 +5,7 @@ known in time stands on the invoice that begins the fee period; one known later 
 it was and is made good on a later invoice: a credit of what is unused, and the new fee from there.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
@@ -157,6 +157,9 @@ class FeeRater:
             (end, self.zone_at(term, end - MICROSECOND)),
             self.cutoff_of(index),
         )
+        is_ahead = charge.timing == "advance" and moment.instant and moment.instant > fee.fee_from
+        if is_ahead and phase.recorded_at < moment.cutoff_at:
+            moment = replace(moment, billed_at=moment.cutoff_at)
         rows = price_rows(self.catalog, charge, moment)
         return next((row for row in rows if not row.dimension_values), None)
 

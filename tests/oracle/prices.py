@@ -14,7 +14,8 @@ MICROSECOND = timedelta(microseconds=1)
 @dataclass(frozen=True)
 class Moment:
     """When prices are looked at: a local day, the instant by which a row has to be recorded
-    (None: a pin looks at all that is known), and the cutoff of the invoice for late rows.
+    (None: a pin looks at all that is known), and the cutoff of the invoice for late rows. What is
+    billed before that instant sees what was told before it was (`billed_at`).
     """
 
     customer_id: str
@@ -23,6 +24,7 @@ class Moment:
     instant: datetime | None
     cutoff_at: datetime
     contract_month: int
+    billed_at: datetime | None = None
     #: Units of credit in which a price may be, as they have a rate.
     units: frozenset[str] = frozenset()
 
@@ -60,6 +62,9 @@ def moment_of(
 
 
 def is_known(row: PriceRow | Limit, moment: Moment, applies_to: str) -> bool:
+    is_told = moment.billed_at is None or row.recorded_at < moment.billed_at
+    if moment.instant is not None and applies_to != "closed" and not is_told:
+        return False
     if moment.instant is None or row.recorded_at <= moment.instant or applies_to == "closed":
         return True
     return applies_to == "open" and row.recorded_at < moment.cutoff_at

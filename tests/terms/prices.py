@@ -133,3 +133,22 @@ def fees_that_are_open(terms: Terms) -> list[Line]:
         ("01-01", "recurring", "advance", "01-01", "02-01", "31.00"),
         ("02-01", "recurring", "arrears", "01-01", "02-01", "62.00"),
     ]
+
+
+@scenario
+def price_told_after_the_bill(terms: Terms) -> list[Line]:
+    """January was billed ahead, through a change that was known: what is told of the second plan's
+    price in between is for February.
+    """
+    terms.plan()
+    terms.plan("next")
+    for plan in ("", "next"):
+        terms.fee("310", plan)
+    row = {"valid_from": "2026-01-01", "recorded_at": instant("01-10")}
+    terms.price("fee", "next", unit_price="31", **row)
+    terms.subscribe(ends="03-01")
+    terms.change_plan("01-21", "next", known="")
+    return [
+        ("01-01", "recurring", "fee", "01-01", "02-01", "310.00"),
+        ("02-01", "recurring", "fee", "02-01", "03-01", "31.00"),
+    ]

@@ -1,5 +1,7 @@
 """Discounts and commitments."""
 
+from datetime import datetime
+
 from tests.terms.builder import ANY, Line, Terms, scenario
 
 
@@ -183,6 +185,29 @@ def commitment_of_a_quarter(terms: Terms) -> list[Line]:
         ("04-01", "usage", "usage", "03-01", "04-01", "63.00"),
         # 300 - 45 - 54 - 63
         ("04-01", "true_up", "commitment_of_a_quarter", ANY, ANY, "138.00"),
+    ]
+
+
+@scenario
+def commitment_of_an_opening(terms: Terms) -> list[Line]:
+    """What was billed at the start counts also where a later run corrects what has been settled."""
+    terms.plan()
+    terms.fee("100")
+    terms.usage("1")
+    terms.commit(amount=500, window_cycles=2)
+    terms.subscribe(ends="03-01")
+    for day, quantity in {"01-10": 60, "02-10": 50}.items():
+        terms.use(day, quantity)
+    terms.use("01-11", 40, loaded_at=datetime(2026, 3, 5))
+    return [
+        ("01-01", "recurring", "fee", "01-01", "02-01", "100.00"),
+        ("02-01", "recurring", "fee", "02-01", "03-01", "100.00"),
+        ("02-01", "usage", "usage", "01-01", "02-01", "60.00"),
+        ("03-01", "usage", "usage", "02-01", "03-01", "50.00"),
+        # 500 - 2 x 100 - 60 - 50
+        ("03-01", "true_up", "commitment_of_an_opening", ANY, ANY, "190.00"),
+        ("04-01.adjustments", "usage", "usage", "01-01", "02-01", "40.00"),
+        ("04-01.adjustments", "true_up", "commitment_of_an_opening", ANY, ANY, "-40.00"),
     ]
 
 
