@@ -37,7 +37,7 @@ class Clerk:
         self.world = world
         self.days = days
         self.plans = {row["plan_id"]: row for row in world.catalog["plans"]}
-        self.pins: list[tuple[date, date]] = []
+        self.pins: list[tuple[str, date, date]] = []
 
     def work(self) -> None:
         catalog = self.world.catalog
@@ -146,7 +146,7 @@ class Clerk:
         """Whether it is recorded after the first load and a pin may choose it."""
         valid = row["valid_from"] or "1970-01-01"
         return row["recorded_at"][:10] > self.world.start.date().isoformat() and any(
-            valid <= pin.isoformat() for pin, _ in self.pins
+            plan == row["plan_id"] and valid <= pin.isoformat() for plan, pin, _ in self.pins
         )
 
     def time_of(self, day: datetime) -> str:

@@ -7,7 +7,8 @@
       end with the month cuts none that is billed by the calendar month);
     - migrations of plans, for which all that is known of the plan's subscriptions may be such;
     - prices that say that they bind what is closed and hold from before;
-    - prices that hold on a day that was pinned by then: a pin sees them whenever they come.
+    - prices of a plan that hold on a day that a subscription of it has pinned by then: a pin sees
+      them whenever they come.
 
     Gives subscription_id or plan_id (with customer_id where a price is for one alone), from_date
     (UTC or local, whichever is earlier is at most a day before), is_everywhere (of a price for who
@@ -17,14 +18,16 @@
 {% macro late_catalog_rows() -%}
     with recursive
 
-    -- Days of which prices were pinned, and since when.
+    -- Days of which a plan's prices were pinned, and since when.
     pins as (
 
         select
+            plan_id,
             prices_as_of_date,
             min(from_date) as from_date
         from (
             select
+                plan_id,
                 prices_as_of_date,
                 coalesce(starts_on_date, cast(starts_at_instant as date)) as from_date
             from {{ ref("stg_catalog__subscriptions") }}
@@ -32,12 +35,15 @@
             union all
 
             select
+                plan_id,
                 prices_as_of_date,
                 coalesce(changes_on_date, cast(changes_at_instant as date)) as from_date
             from {{ ref("stg_catalog__subscription_changes") }}
         ) as pinned
         where prices_as_of_date is not null
-        group by prices_as_of_date
+        group by
+            plan_id,
+            prices_as_of_date
 
     ),
 
@@ -311,7 +317,8 @@
         exists (
             select 1 from pins
             where
-                prices.valid_from_date <= pins.prices_as_of_date
+                prices.plan_id = pins.plan_id
+                and prices.valid_from_date <= pins.prices_as_of_date
                 and cast(prices.recorded_at as date) >= pins.from_date - 1
         )
 {%- endmacro %}

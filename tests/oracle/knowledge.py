@@ -154,7 +154,8 @@ def knowledge_stops(rows: Rows, first_day: date | None, as_of_at: datetime) -> l
             if name == "prices":
                 valid = valid_date(row)
                 is_late = (row.get("applies_to") == "closed" and valid < known.date()) or any(
-                    valid <= pin and since - DAY <= known.date() for pin, since in pins
+                    plan == row["plan_id"] and valid <= pin and since - DAY <= known.date()
+                    for plan, pin, since in pins
                 )
             elif name == "plan_migrations":
                 is_late = True
@@ -172,10 +173,10 @@ def day_of(text: str) -> date:
     return date.fromisoformat(text) if len(text) == 10 else parse_instant(text).date()
 
 
-def pins_of(rows: Rows) -> list[tuple[date, date]]:
-    """Days of which prices were pinned, each with the day from which on."""
+def pins_of(rows: Rows) -> list[tuple[str, date, date]]:
+    """Plans, the days of which their prices were pinned, and the day from which on."""
     return [
-        (date.fromisoformat(row["prices_as_of"]), day_of(row[begins]))
+        (row["plan_id"], date.fromisoformat(row["prices_as_of"]), day_of(row[begins]))
         for name, begins in (("subscriptions", "starts_at"), ("subscription_changes", "changes_at"))
         for row in rows.get(name, [])
         if row.get("prices_as_of")

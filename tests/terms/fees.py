@@ -132,7 +132,7 @@ def seats(terms: Terms) -> list[Line]:
     terms.fee("10")
     terms.subscribe(ends="03-01")
     terms.seats("01-01", 3, known="")
-    terms.seats("01-21T15:00:00", 5)
+    terms.seats("01-21T15:00:00", 5, known="01-11")
     terms.seats("02-15", 4, known="01-05")
     return [
         ("01-01", "recurring", "fee", "01-01", "02-01", "30.00"),
@@ -245,7 +245,7 @@ def pause(terms: Terms) -> list[Line]:
     terms.usage("0.10")
     terms.subscribe(ends="02-01")
     terms.change("pause", "01-11")
-    terms.change("pause", "01-12")
+    terms.change("pause", "01-12", known="01-11")
     terms.change("resume", "01-21")
     terms.use("01-05", 100)
     terms.use("01-15", 50)
