@@ -2,16 +2,18 @@
 
 A day's run has 1,500 events, and Dagster's SQLite log opens and closes two databases for each:
 27 s of processor, and a flush of the disk for each. A run over a range of days has an event per
-asset and day; Dagster hands those over in batches (DAGSTER_EVENT_BATCH_SIZE), and its log takes
-them apart again. What is kept is the same.
+asset and day; Dagster hands those over in batches (DAGSTER_EVENT_BATCH_SIZE), as it does what a run
+is going to make and check, and its log takes them apart again. What is kept is the same.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,10 @@ class BulkSqliteEventLogStorage(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: OrderedDict[str, sqlalchemy.Engine] = OrderedDict()
+        #: The transactions of a batch, by database, for the thread that stores it.
+        self._batch = threading.local()
+        #: Tables, columns and indexes that were there once.
+        self._seen: set[str] = set()
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -53,17 +59,57 @@ class BulkSqliteEventLogStorage(SqliteEventLogStorage):
     @contextmanager
     def _connect(self, shard: str) -> Iterator[sqlalchemy.Connection]:
         """A transaction, as Dagster's own has it; the connection stays for the next one."""
-        with self._db_lock:
-            engine = self._engine(shard)
-            if shard not in self._initialized_dbs:
-                self._initdb(engine)
-                self._initialized_dbs.add(shard)
-            with engine.connect() as connection, connection.begin():
-                yield connection
-                has_written = connection.connection.dbapi_connection.in_transaction
+        batch = getattr(self._batch, "connections", None)
+        if batch is not None:
+            if shard not in batch:
+                batch[shard] = self._batch.stack.enter_context(self._transaction(shard))
+            yield batch[shard]
+            return
+        with self._db_lock, self._transaction(shard) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, shard: str) -> Iterator[sqlalchemy.Connection]:
+        engine = self._engine(shard)
+        if shard not in self._initialized_dbs:
+            self._initdb(engine)
+            self._initialized_dbs.add(shard)
+        with engine.connect() as connection, connection.begin():
+            yield connection
+            has_written = connection.connection.dbapi_connection.in_transaction
         if has_written:
             # Who watches a run looks at its file, which a commit alone leaves as it was.
             os.utime(self.path_for_shard(shard))
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What is stored meanwhile is one transaction of each database."""
+        with self._db_lock, ExitStack() as self._batch.stack:
+            self._batch.connections = {}
+            try:
+                yield
+            finally:
+                del self._batch.connections
+
+    # What was there once is: nothing is taken away while a process runs. Dagster's own asks anew at
+    # every event, for tables over a connection of its own.
+
+    def has_table(self, table_name: str) -> bool:
+        return self._once(f"table {table_name}", partial(super().has_table, table_name))
+
+    def has_secondary_index(self, name: str) -> bool:
+        return self._once(f"index {name}", partial(super().has_secondary_index, name))
+
+    def _has_asset_key_col_on_connection(
+        self, conn: sqlalchemy.Connection, column_name: str
+    ) -> bool:
+        look = super()._has_asset_key_col_on_connection
+        return self._once(f"column {column_name}", partial(look, conn, column_name))
+
+    def _once(self, name: str, look: Callable[[], bool]) -> bool:
+        if name not in self._seen and look():
+            self._seen.add(name)
+        return name in self._seen
 
     def _engine(self, shard: str) -> sqlalchemy.Engine:
         if shard not in self._engines:
@@ -88,6 +134,7 @@ class BulkSqliteEventLogStorage(SqliteEventLogStorage):
     def wipe(self) -> None:
         """As Dagster's own; the files that it removes are let go of before."""
         self._close_all()
+        self._seen.clear()
         super().wipe()
 
     def dispose(self) -> None:
@@ -96,28 +143,32 @@ class BulkSqliteEventLogStorage(SqliteEventLogStorage):
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """As store_event for each; if this fails, Dagster stores them one by one."""
-        by_run: dict[str, list[EventLogEntry]] = defaultdict(list)
-        for event in events:
-            if event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS:
-                by_run[event.run_id].append(event)
-            else:
-                self.store_event(event)
-        for run_id, of_run in by_run.items():
-            inserts = [self.prepare_insert_event(event) for event in of_run]
-            # As store_event does: the run's own log, then that of all runs, which counts the ids.
-            with self.run_connection(run_id) as connection:
-                for insert in inserts:
-                    connection.execute(insert)
-            with self.index_transaction() as connection:
-                ids = [connection.execute(insert).inserted_primary_key[0] for insert in inserts]
-                self._store_asset_event_tags(connection, of_run, ids)
-                # Of each asset it keeps the last event of a kind.
-                last = {
-                    (event.get_dagster_event().asset_key, event.dagster_event_type): (event, one)
-                    for event, one in zip(of_run, ids, strict=True)
-                }
-                for event, one in last.values():
-                    self._store_asset_event(connection, event, one)
+        with self.at_once():
+            by_run: dict[str, list[EventLogEntry]] = defaultdict(list)
+            for event in events:
+                if event.is_dagster_event and event.dagster_event_type in ASSET_EVENTS:
+                    by_run[event.run_id].append(event)
+                else:
+                    self.store_event(event)
+            for run_id, of_run in by_run.items():
+                self._store_asset_events(run_id, of_run)
+
+    def _store_asset_events(self, run_id: str, events: list[EventLogEntry]) -> None:
+        """As store_event does: the run's own log, then that of all runs, which counts the ids."""
+        inserts = [self.prepare_insert_event(event) for event in events]
+        with self.run_connection(run_id) as connection:
+            for insert in inserts:
+                connection.execute(insert)
+        with self.index_transaction() as connection:
+            ids = [connection.execute(insert).inserted_primary_key[0] for insert in inserts]
+            self._store_asset_event_tags(connection, events, ids)
+            # Of each asset it keeps the last event of a kind.
+            last = {
+                (event.get_dagster_event().asset_key, event.dagster_event_type): (event, one)
+                for event, one in zip(events, ids, strict=True)
+            }
+            for event, one in last.values():
+                self._store_asset_event(connection, event, one)
 
 
 def _do_not_flush(connection: Any, _: object) -> None:
