@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from expectations.apart import Frame
 from expectations.frames import FRAMES
 from expectations.light_import import import_great_expectations
 from expectations.reading import Reader, Row, Span, read_span
@@ -61,11 +62,25 @@ def validate(
     `context` is of Great Expectations, for who wants its documents; without it one that is
     forgotten.
     """
-    context = context or make_context()
+    return check_frames(read_frames(warehouse, prefix, suites, span), context)
+
+
+def read_frames(
+    warehouse: Warehouse,
+    prefix: str = "",
+    suites: Sequence[Suite] = SUITES,
+    span: Span | None = None,
+) -> list[Frame]:
+    """What the suites look at, read from the house as it stands."""
     reader = Reader(warehouse, prefix, span or read_span(warehouse, prefix))
+    return [(suite, FRAMES[suite.frame](reader)) for suite in suites]
+
+
+def check_frames(frames: Iterable[Frame], context: Any = None) -> Iterator[Found]:
+    """Each expectation of each suite on the rows that it looks at."""
+    context = context or make_context()
     source = context.data_sources.add_pandas("house")
-    for suite in suites:
-        rows = FRAMES[suite.frame](reader)
+    for suite, rows in frames:
         definition = _define(context, source, suite)
         yield from _validate_suite(definition, suite, rows)
 

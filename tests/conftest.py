@@ -6,6 +6,7 @@ reads was made by `tally build` in a process of its own.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import shutil
@@ -49,6 +50,11 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first, or a worker ends alone."""
     items.sort(key=lambda item: place_of(item.nodeid))
+
+
+def pytest_runtest_teardown() -> None:
+    """A build in this process has left garbage for its end, which is far."""
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,14 @@
 """What Great Expectations says of a run before its close: asset checks, and the gate itself."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import dagster as dg
 
+from expectations.apart import Apart, Frame
 from expectations.suites import SUITES, Expectation, Suite
+from expectations.validation import Found, check_frames, read_frames, validate
 from orchestration.defs.dbt_runs import SHOWN_ROWS, table
 from orchestration.defs.partitions import POOL
 from orchestration.defs.resources import House
@@ -22,6 +25,30 @@ class Gate:
     """Which runs' windows have met what is expected; kept while the process of the run lives."""
 
     passed: ClassVar[dict[str, tuple[Any, ...]]] = {}
+    #: Processes that import Great Expectations meanwhile, by run.
+    _apart: ClassVar[dict[str, Apart]] = {}
+
+    @classmethod
+    def prepare(cls, run_id: str) -> None:
+        """The run is going to look at what is expected, once dbt is done."""
+        cls._apart[run_id] = Apart()
+
+    @classmethod
+    @contextmanager
+    def checking(cls, run_id: str) -> Iterator[Callable[[Sequence[Frame]], Iterator[Found]]]:
+        """What looks at frames: a process that was prepared, else this one."""
+        apart = cls._apart.pop(run_id, None)
+        try:
+            yield apart.check if apart else check_frames
+        finally:
+            if apart:
+                apart.end()
+
+    @classmethod
+    def dismiss(cls, run_id: str) -> None:
+        """The run looks at nothing after all."""
+        with cls.checking(run_id):
+            pass
 
     @classmethod
     def open(cls, run_id: str, build_window: tuple[Any, ...]) -> None:
@@ -38,8 +65,6 @@ class Gate:
         say: Callable[[str], None],
     ) -> None:
         """Raises dg.Failure unless expectations are met; looks now if nobody has looked yet."""
-        from expectations.validation import validate
-
         if cls.passed.get(run_id) == build_window:
             return
         say("looking at what is expected before the close")
@@ -75,9 +100,6 @@ def expectation_checks(
     def expectations(
         context: dg.AssetCheckExecutionContext, house: House
     ) -> Iterator[dg.AssetCheckResult]:
-        # Importing Great Expectations takes seconds.
-        from expectations.validation import validate
-
         selected = context.selected_asset_check_keys
         is_whole = dg.AssetCheckKey(LAST_ASSET, SUMMARY) in selected
         suites = [
@@ -87,12 +109,12 @@ def expectation_checks(
         ]
         if not house.exists():
             return
-        with house.reading() as warehouse:
+        with Gate.checking(context.run.run_id) as check, house.reading() as warehouse:
             if not is_built(warehouse, house.schema_prefix):
                 context.log.info("nothing has been built yet: there is nothing to look at")
                 return
             reasons = {}
-            for found in validate(warehouse, house.schema_prefix, suites):
+            for found in check(read_frames(warehouse, house.schema_prefix, suites)):
                 if not found.has_passed and found.expectation.is_blocking:
                     reasons[found.expectation.name] = found.reason()
                 if _key(found.suite, found.expectation) in selected:

@@ -104,9 +104,12 @@ class HouseAssets:
                 raise dg.Failure(f"the catalogue: {faults[0]}{_and_more(len(faults))}")
             run = self._dbt(house)
             command = whole_command(house.source, house.project, house.target_name, window)
+            if not chosen and context.job_name != LAND:
+                Gate.prepare(context.run.run_id)
             run.run(before_close_command(command, map(self._name, chosen)))
             yield from self._results(context, run, warehouse)
             if run.fault:
+                Gate.dismiss(context.run.run_id)
                 raise dg.Failure(run.fault)
             if not chosen:
                 row = self.build_window(warehouse, house)
