@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from expectations.apart import Apart
 from expectations.suites import SUITES
-from expectations.validation import Found, validate
+from expectations.validation import Found, check_frames, read_frames, validate
 from orchestration.archive import archive_faults
 from orchestration.catalog import check_catalog, read_catalog
 from orchestration.warehouse import Warehouse
@@ -57,6 +58,21 @@ def _copied(house: House, folder: Path) -> House:
 def _validated(house: House) -> list[Found]:
     with house._connect() as opened:
         return list(validate(Warehouse("duckdb", opened.connection, "test")))
+
+
+def test_a_process_apart_says_the_same(steady):
+    """Also where it has ended before it was asked: then this one looks."""
+    with steady._connect() as opened:
+        frames = read_frames(Warehouse("duckdb", opened.connection, "test"))
+    expected = list(check_frames(frames))
+    assert len(expected) == sum(len(suite.expectations) for suite in SUITES)
+    lively, ended = Apart(), Apart()
+    ended.end()
+    try:
+        assert [list(one.check(frames)) for one in (lively, ended)] == [expected, expected]
+        assert lively.process.returncode == 0
+    finally:
+        lively.end()
 
 
 @pytest.fixture(scope="module")
