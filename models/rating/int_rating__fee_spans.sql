@@ -216,7 +216,7 @@ candidates as (
                 or priced.is_pinned
                 or priced.price_at_instant <= priced.fee_from
                 or priced.phase_recorded_at >= priced.cutoff_at
-                or price_lists.recorded_at < priced.cutoff_at
+                or priced.cutoff_at > price_lists.recorded_at
                 or price_lists.applies_to = 'closed'
             )
 
