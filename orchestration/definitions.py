@@ -21,8 +21,8 @@ for used in ("CodeReference", "backfill_policy"):
     warnings.filterwarnings("ignore", message=f".*{used}", category=dg.BetaWarning)
 
 
-# dbt and Dagster make millions of objects that stay. Looking through them for garbage as often as
-# Python does by itself took 13 s of processor of a day's run; like this it takes 9.
+# dbt and Dagster make millions of objects that stay: they are looked through for garbage less often
+# than Python does by itself until a run calls dbt, and then no more (orchestration/building.py).
 gc.set_threshold(50_000, 10, 10)
 
 
@@ -30,7 +30,8 @@ gc.set_threshold(50_000, 10, 10)
 def _leave() -> None:
     """Nor is any of it looked through when the process ends, which took four seconds.
 
-    DuckDB lists on its standard error what is left of it then, which nobody reads.
+    DuckDB lists on standard error what is left of it then, forty lines of no use to anybody; what
+    else is said after this is lost with them.
     """
     gc.freeze()
     sys.stderr.flush()
