@@ -22,8 +22,7 @@
         select
             customer_id,
             currency,
-            min(recorded_date) as granted_from_date,
-            row_number() over (order by customer_id, currency) as account_rank
+            min(recorded_date) as granted_from_date
         from {{ ref("int_credits__grants") }}
         group by
             customer_id,
@@ -493,6 +492,7 @@
             part_number,
             price_position,
             dimension_values,
+            has_late_usage,
             1 as told_by
         from daily_targets
         where
@@ -517,33 +517,39 @@
             cast(null as integer) as part_number,
             cast(null as integer) as price_position,
             cast(null as {{ type_text() }}) as dimension_values,
+            true as has_late_usage,
             2 as told_by
         from vanished
 
     ),
 
-    open_lines as (
+    -- Only of a line with usage that came in late, or with a day that is no longer rated, can the run
+    -- tell the same day of usage twice.
+    retold_lines as (
 
         select
             own_rated_line_id,
             row_number() over (order by own_rated_line_id) as line_rank
         from open_states
+        where has_late_usage
         group by own_rated_line_id
 
     ),
 
-    following_states as (
+    retold_states as (
 
         select
-            open_states.*,
+            open_states.own_rated_line_id,
+            open_states.known_date,
+            open_states.usage_date,
             lag(open_states.usage_date) over states_so_far as usage_date_before,
             lag(open_states.target_total) over states_so_far as total_before
         from open_states
-        inner join open_lines
-            on open_states.own_rated_line_id = open_lines.own_rated_line_id
+        inner join retold_lines
+            on open_states.own_rated_line_id = retold_lines.own_rated_line_id
         window
             states_so_far as (
-                partition by open_lines.line_rank
+                partition by retold_lines.line_rank
                 order by open_states.usage_date, open_states.known_date
             )
 
@@ -552,20 +558,19 @@
     open_targets as (
 
         select
-            following_states.*,
-            coalesce(
-                case
-                    when following_states.usage_date_before = following_states.usage_date
-                        then following_states.total_before
-                end,
-                asked_before.target_total,
-                0
-            ) as target_before
-        from following_states
+            open_states.*,
+            coalesce(retold_states.total_before, asked_before.target_total, 0) as target_before
+        from open_states
+        left join retold_states
+            on
+                open_states.own_rated_line_id = retold_states.own_rated_line_id
+                and open_states.known_date = retold_states.known_date
+                and open_states.usage_date = retold_states.usage_date
+                and open_states.usage_date = retold_states.usage_date_before
         left join asked_before
             on
-                following_states.own_rated_line_id = asked_before.own_rated_line_id
-                and following_states.usage_date = asked_before.usage_date
+                open_states.own_rated_line_id = asked_before.own_rated_line_id
+                and open_states.usage_date = asked_before.usage_date
 
     ),
 
@@ -681,11 +686,7 @@
             when steps.cutoff_at > granted.granted_from_date
                 then greatest(steps.posted_date, granted.granted_from_date)
         end as kept_date,
-        row_number() over (
-            partition by
-                granted.account_rank, steps.posted_date, steps.moment_number
-            order by steps.usage_date, placed_lines.line_place
-        ) as step_order
+        placed_lines.line_place
     from steps
     inner join granted
         on
@@ -739,6 +740,6 @@
         ("meter", type_text()),
         ("is_true_up", "boolean"),
         ("kept_date", "date"),
-        ("step_order", type_count()),
+        ("line_place", type_count()),
     ]) }}
 {%- endmacro %}

@@ -28,6 +28,7 @@
         ("charge_position", "integer"),
         ("price_position", "integer"),
         ("dimension_values", type_text()),
+        ("has_late_usage", "boolean"),
         ("target_total", type_total()),
     ]) }}
     {%- else -%}
@@ -148,94 +149,6 @@
 
     ),
 
-    loads as (
-
-        select
-            part_rank,
-            known_date,
-            min(usage_date) as first_date,
-            max(usage_date) as last_date
-        from moved_days
-        group by
-            part_rank,
-            known_date
-
-    ),
-
-    placed_loads as (
-
-        select
-            part_rank,
-            known_date,
-            first_date,
-            coalesce(
-                first_date <= max(last_date) over (
-                    partition by part_rank
-                    order by known_date
-                    rows between unbounded preceding and 1 preceding
-                ), false
-            ) as is_late
-        from loads
-
-    ),
-
-    late_loads as (
-
-        select
-            part_rank,
-            known_date,
-            first_date
-        from placed_loads
-        where
-            is_late
-            and known_date >= {{ first_posting_date() }}
-
-    ),
-
-    first_open_days as (
-
-        select
-            part_rank,
-            min(first_date) as first_open_date
-        from loads
-        where known_date >= {{ first_posting_date() }}
-        group by part_rank
-
-    ),
-
-    known_days as (
-
-        select
-            part_rank,
-            usage_date,
-            min(known_date) as known_date
-        from moved_days
-        where part_rank in (select part_rank from late_loads)
-        group by
-            part_rank,
-            usage_date
-
-    ),
-
-    -- From the day before the first that a late load touched on.
-    late_days as (
-
-        select
-            late_loads.part_rank,
-            late_loads.known_date,
-            late_loads.first_date,
-            known_days.usage_date,
-            max(
-                case when known_days.usage_date < late_loads.first_date then known_days.usage_date end
-            ) over (partition by late_loads.part_rank, late_loads.known_date) as date_before
-        from late_loads
-        inner join known_days
-            on
-                late_loads.part_rank = known_days.part_rank
-                and late_loads.known_date >= known_days.known_date
-
-    ),
-
     -- A day that moved one price row of a part moves what the part's others have left of its
     -- allowance and its maximum.
     moved_parts as (
@@ -296,7 +209,14 @@
             usage_date,
             sum(event_count) over through_day as event_count,
             sum(quantity) over through_day as quantity,
-            sum(usage_amount) over through_day as usage_amount
+            sum(usage_amount) over through_day as usage_amount,
+            coalesce(
+                usage_date <= max(usage_date) over (
+                    partition by row_rank
+                    order by known_date, usage_date
+                    rows between unbounded preceding and 1 preceding
+                ), false
+            ) as reaches_back
         from grid
         window
             through_day as (
@@ -304,6 +224,66 @@
                 order by known_date, usage_date
                 rows between unbounded preceding and current row
             )
+
+    ),
+
+    late_loads as (
+
+        select
+            part_rank,
+            known_date,
+            min(usage_date) as first_date
+        from running
+        where
+            reaches_back
+            and known_date >= {{ first_posting_date() }}
+        group by
+            part_rank,
+            known_date
+
+    ),
+
+    first_open_days as (
+
+        select
+            part_rank,
+            min(usage_date) as first_open_date
+        from moved_days
+        where known_date >= {{ first_posting_date() }}
+        group by part_rank
+
+    ),
+
+    known_days as (
+
+        select
+            part_rank,
+            usage_date,
+            min(known_date) as known_date
+        from moved_days
+        where part_rank in (select part_rank from late_loads)
+        group by
+            part_rank,
+            usage_date
+
+    ),
+
+    -- From the day before the first that a late load touched on.
+    late_days as (
+
+        select
+            late_loads.part_rank,
+            late_loads.known_date,
+            late_loads.first_date,
+            known_days.usage_date,
+            max(
+                case when known_days.usage_date < late_loads.first_date then known_days.usage_date end
+            ) over (partition by late_loads.part_rank, late_loads.known_date) as date_before
+        from late_loads
+        inner join known_days
+            on
+                late_loads.part_rank = known_days.part_rank
+                and late_loads.known_date >= known_days.known_date
 
     ),
 
@@ -690,26 +670,49 @@
                 or usage_date >= first_open_date
             )
 
+    ),
+
+    -- Found once a line and not once a day of it.
+    lines as (
+
+        select
+            priced_rows.row_rank,
+            {{ rated_line_id(
+                'priced_rows', 'own_period_number', "'usage'", 'priced_rows.dimension_values'
+            ) }} as rated_line_id,
+            priced_rows.subscription_id,
+            priced_rows.period_number,
+            priced_rows.currency,
+            priced_rows.plan_id,
+            priced_rows.charge_id,
+            priced_rows.part_number,
+            priced_rows.charge_position,
+            priced_rows.price_position,
+            priced_rows.dimension_values,
+            late_parts.part_rank is not null as has_late_usage
+        from priced_rows
+        left join (select distinct part_rank from late_loads) as late_parts
+            on priced_rows.part_rank = late_parts.part_rank
+
     )
 
     select
-        {{ rated_line_id(
-            'priced_rows', 'own_period_number', "'usage'", 'priced_rows.dimension_values'
-        ) }} as rated_line_id,
-        priced_rows.subscription_id,
-        priced_rows.period_number,
+        lines.rated_line_id,
+        lines.subscription_id,
+        lines.period_number,
         days.known_date,
         days.usage_date,
-        priced_rows.currency,
-        priced_rows.plan_id,
-        priced_rows.charge_id,
-        priced_rows.part_number,
-        priced_rows.charge_position,
-        priced_rows.price_position,
-        priced_rows.dimension_values,
+        lines.currency,
+        lines.plan_id,
+        lines.charge_id,
+        lines.part_number,
+        lines.charge_position,
+        lines.price_position,
+        lines.dimension_values,
+        lines.has_late_usage,
         cast(greatest(days.target_total, 0) as {{ type_total() }}) as target_total
     from days
-    inner join priced_rows
-        on days.row_rank = priced_rows.row_rank
+    inner join lines
+        on days.row_rank = lines.row_rank
     {%- endif %}
 {%- endmacro %}

@@ -12,6 +12,9 @@
     Neighbours of one kind of scope but of other ids (two meters, say) pay for demands that have
     nothing in common, so they share a run as *pots* beside each other.
 
+    A stretch of very many demands is drawn in *parts*, by posting day: whoever has nothing left after
+    the first is not looked at in the next. (Demand by demand, where it is cut makes no difference.)
+
     Tables: credit_fold_grants (what is left of each), credit_fold_demands, credit_fold_breaks
     (moments that begin a stretch, with their falls or move), credit_fold_entries; within a stretch
     credit_fold_runs and credit_fold_left (what its demands still ask for). An account, here, is a
@@ -32,7 +35,11 @@
             {%- if row[2] > 0 -%} {%- do give_credits_back(row[0]) -%} {%- endif -%}
             {%- if row[3] > 0 -%} {%- do move_credits(row[0]) -%} {%- endif -%}
             {%- if row[2] > 0 or row[3] > 0 -%} {%- do settle_grants(row[0], "<>") -%} {%- endif -%}
-            {%- if row[1] > 0 -%} {%- do draw_credits(row[0]) -%} {%- endif -%}
+            {%- if row[1] > 0 -%}
+                {%- for part in parts_of_stretch(row[0], row[1]) -%}
+                    {%- do draw_credits(row[0], part) -%}
+                {%- endfor -%}
+            {%- endif -%}
         {%- endfor -%}
         {%- do end_credit_fold() -%}
     {%- endif -%}
@@ -284,30 +291,19 @@
 
     ),
 
-    demands as (
+    -- Demands are numbered by their days and lines, both few: to sort them all would cost more.
+    day_ranks as (
 
         select
-            accounts.account_number,
-            row_number() over (
-                partition by accounts.account_number
-                order by steps.posted_date, steps.moment_number, steps.step_order
-            ) as demand_number,
-            steps.posted_date,
-            steps.moment_number,
-            steps.usage_date,
-            steps.rated_line_id,
-            steps.invoice_id,
-            steps.subscription_id,
-            steps.product_id,
-            steps.meter,
-            steps.is_true_up,
-            steps.asked_total as left_total
-        from {{ ref("int_credits__steps") }} as steps
-        inner join accounts
-            on
-                steps.customer_id = accounts.customer_id
-                and steps.currency = accounts.currency
-        where steps.asked_total > 0
+            posted_date,
+            moment_number,
+            usage_date,
+            row_number() over (order by posted_date, moment_number, usage_date) as day_rank
+        from {{ ref("int_credits__steps") }}
+        group by
+            posted_date,
+            moment_number,
+            usage_date
 
     ),
 
@@ -329,14 +325,23 @@
     placed as (
 
         select
-            account_number,
-            posted_date,
-            moment_number,
-            demand_number,
+            accounts.account_number,
+            steps.posted_date,
+            steps.moment_number,
             1 as is_demand,
             cast(0 as {{ type_count() }}) as stretch_number
-        from demands
-        where account_number in (select account_number from breaks)
+        from {{ ref("int_credits__steps") }} as steps
+        inner join accounts
+            on
+                steps.customer_id = accounts.customer_id
+                and steps.currency = accounts.currency
+        where
+            steps.asked_total > 0
+            and accounts.account_number in (select account_number from breaks)
+        group by
+            accounts.account_number,
+            steps.posted_date,
+            steps.moment_number
 
         union all
 
@@ -344,7 +349,6 @@
             account_number,
             posted_date,
             moment_number,
-            cast(null as {{ type_count() }}) as demand_number,
             0 as is_demand,
             stretch_number
         from breaks
@@ -355,7 +359,9 @@
 
         select
             account_number,
-            demand_number,
+            posted_date,
+            moment_number,
+            is_demand,
             max(stretch_number) over (
                 partition by account_number
                 order by posted_date, moment_number, is_demand
@@ -365,13 +371,38 @@
     )
 
     select
-        demands.*,
+        accounts.account_number,
+        day_ranks.day_rank
+        * (select max(line_place) + 1 from {{ ref("int_credits__steps") }})
+        + steps.line_place as demand_number,
+        steps.posted_date,
+        steps.moment_number,
+        steps.usage_date,
+        steps.rated_line_id,
+        steps.invoice_id,
+        steps.subscription_id,
+        steps.product_id,
+        steps.meter,
+        steps.is_true_up,
+        steps.asked_total as left_total,
         coalesce(stretched.stretch_number, 0) as stretch_number
-    from demands
+    from {{ ref("int_credits__steps") }} as steps
+    inner join accounts
+        on
+            steps.customer_id = accounts.customer_id
+            and steps.currency = accounts.currency
+    inner join day_ranks
+        on
+            steps.posted_date = day_ranks.posted_date
+            and steps.moment_number = day_ranks.moment_number
+            and steps.usage_date = day_ranks.usage_date
     left join stretched
         on
-            demands.account_number = stretched.account_number
-            and demands.demand_number = stretched.demand_number
+            accounts.account_number = stretched.account_number
+            and steps.posted_date = stretched.posted_date
+            and steps.moment_number = stretched.moment_number
+            and stretched.is_demand = 1
+    where steps.asked_total > 0
 {% endmacro %}
 
 {#
@@ -529,23 +560,53 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{# What a stretch's entries of some kinds leave of each grant. #}
-{% macro settle_grants(stretch_number, is_draw) -%}
+{#
+    What a stretch's entries of some kinds leave of each grant. In the order of grants, as their table
+    has them: an update out of order costs DuckDB ten times as much.
+#}
+{% macro settle_grants(stretch_number, is_draw, part="true") -%}
     {%- do run_query(
         "update credit_fold_grants set left_total = credit_fold_grants.left_total + moved.amount"
         ~ " from (select grant_id, sum(amount) as amount from credit_fold_entries"
         ~ " where stretch_number = " ~ stretch_number ~ " and entry_kind " ~ is_draw ~ " 'draw'"
-        ~ " group by grant_id) as moved"
+        ~ " and " ~ part ~ " group by grant_id order by grant_id) as moved"
         ~ " where credit_fold_grants.grant_id = moved.grant_id"
     ) -%}
 {%- endmacro %}
 
-{# The passes of one stretch. #}
-{% macro draw_credits(stretch_number) -%}
+{#
+    Conditions on posted_date that cut a stretch into parts: all of it, or, of very many demands, about
+    an eighth, an eighth, a quarter and a half, since credits run out early or not at all.
+#}
+{% macro parts_of_stretch(stretch_number, demand_count) -%}
+    {%- if demand_count < var("demands_in_parts", 100000) -%} {{ return(["true"]) }} {%- endif -%}
+    {%- set days = run_query(
+        "select posted_date, sum(count(*)) over (order by posted_date)"
+        ~ " from credit_fold_demands where stretch_number = " ~ stretch_number
+        ~ " group by posted_date order by posted_date"
+    ).rows -%}
+    {%- set cuts = [] -%}
+    {%- for share in [8, 4, 2] -%}
+        {%- set reached = days | selectattr(1, "ge", demand_count / share) | first -%}
+        {%- if reached[0] not in cuts -%} {%- do cuts.append(reached[0]) -%} {%- endif -%}
+    {%- endfor -%}
+    {%- set parts = [] -%}
+    {%- for cut in cuts -%}
+        {%- set after = "posted_date > '" ~ cuts[loop.index0 - 1] ~ "' and " -%}
+        {%- do parts.append(
+            ("" if loop.first else after) ~ "posted_date <= '" ~ cut ~ "'"
+        ) -%}
+    {%- endfor -%}
+    {%- do parts.append("posted_date > '" ~ cuts[-1] ~ "'") -%}
+    {{ return(parts) }}
+{%- endmacro %}
+
+{# The passes of one part of a stretch. #}
+{% macro draw_credits(stretch_number, part) -%}
     {%- for name in ["runs", "left"] -%}
         {%- do run_query("drop table if exists credit_fold_" ~ name) -%}
     {%- endfor -%}
-    {%- do run_query(credit_fold_runs(stretch_number)) -%}
+    {%- do run_query(credit_fold_runs(stretch_number, part)) -%}
     {%- set runs = run_query(
         "select run_number, max(grant_count) from (select run_number, count(*) as grant_count"
         ~ " from credit_fold_runs group by pot_number, run_number) as pots"
@@ -553,8 +614,9 @@
     ).rows -%}
     {%- if runs -%}
         {%- do run_query(
-            "create temporary table credit_fold_left as select * from credit_fold_demands"
-            ~ " where stretch_number = " ~ stretch_number
+            "create temporary table credit_fold_left as select account_number, demand_number,"
+            ~ " posted_date, usage_date, subscription_id, product_id, meter, is_true_up, left_total"
+            ~ " from credit_fold_demands where stretch_number = " ~ stretch_number ~ " and " ~ part
         ) -%}
         {%- for row in runs -%}
             {%- do run_query("drop table if exists credit_fold_pass") -%}
@@ -570,15 +632,15 @@
                 ) -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- do settle_grants(stretch_number, "=") -%}
+        {%- do settle_grants(stretch_number, "=", part) -%}
     {%- endif -%}
 {%- endmacro %}
 
 {#
-    Grants that can pay for something in the stretch, in runs of neighbours with one kind of scope and,
-    as far as the stretch's demands reach, one window of usage days and posting days.
+    Grants that can pay for something in the part, in runs of neighbours with one kind of scope and,
+    as far as the part's demands reach, one window of usage days and posting days.
 #}
-{% macro credit_fold_runs(stretch_number) %}
+{% macro credit_fold_runs(stretch_number, part) %}
     create temporary table credit_fold_runs as
     with
 
@@ -592,7 +654,9 @@
             max(posted_date) as last_posted_date,
             max(case when is_true_up then 1 else 0 end) = 1 as has_true_up
         from credit_fold_demands
-        where stretch_number = {{ stretch_number }}
+        where
+            stretch_number = {{ stretch_number }}
+            and {{ part }}
         group by account_number
 
     ),
@@ -739,8 +803,6 @@
 
         select
             pots.pot_number,
-            pots.pot_total,
-            eligible.account_number,
             eligible.demand_number,
             eligible.left_total as asked_total,
             sum(eligible.left_total) over (
@@ -757,14 +819,17 @@
     )
 
     select
-        pot_number,
-        account_number,
-        demand_number,
+        asked.pot_number,
+        pots.account_number,
+        asked.demand_number,
         cast(
-            least(asked_through, pot_total) - (asked_through - asked_total) as {{ type_total() }}
+            least(asked.asked_through, pots.pot_total)
+            - (asked.asked_through - asked.asked_total) as {{ type_total() }}
         ) as drawn_total
     from asked
-    where asked_through - asked_total < pot_total
+    inner join pots
+        on asked.pot_number = pots.pot_number
+    where asked.asked_through - asked.asked_total < pots.pot_total
 {% endmacro %}
 
 {#
@@ -863,7 +928,7 @@
             {%- if has_several %}
             and drawn.draw_rank = runs.draw_rank
             {%- endif %}
-    inner join credit_fold_left as demands
+    inner join credit_fold_demands as demands
         on
             runs.account_number = demands.account_number
             and drawn.demand_number = demands.demand_number
