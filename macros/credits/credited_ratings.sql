@@ -23,47 +23,32 @@
 
     ),
 
-    periods as (
-
-        select * from {{ ref("int_credits__periods") }}
-
-    ),
-
     daily_targets as (
 
         select
-            daily_targets.*,
-            periods.customer_id,
-            periods.own_period_number,
-            periods.is_first_rating,
-            daily_targets.rated_line_id as own_rated_line_id
+            lines.rated_line_id as own_rated_line_id,
+            lines.is_first_rating,
+            daily_targets.known_date,
+            daily_targets.usage_date,
+            daily_targets.has_late_usage,
+            daily_targets.target_total
         from {{ ref("int_credits__daily_targets") }} as daily_targets
-        inner join periods
-            on
-                daily_targets.subscription_id = periods.subscription_id
-                and daily_targets.period_number = periods.period_number
-                and daily_targets.currency = periods.currency
+        inner join {{ ref("int_credits__lines") }} as lines
+            on daily_targets.line_number = lines.line_number
 
     ),
 
-    -- What was known last of each day when the period closed.
     closing_states as (
 
         select
-            daily_targets.own_rated_line_id,
+            netted.own_rated_line_id,
             netted.posted_date,
             netted.moment_number,
             netted.granted_from_date,
+            daily_targets.known_date,
             daily_targets.usage_date,
-            daily_targets.target_total,
-            row_number() over (
-                partition by
-                    daily_targets.own_rated_line_id,
-                    netted.posted_date,
-                    netted.moment_number,
-                    daily_targets.usage_date
-                order by daily_targets.known_date desc
-            ) as recency
+            daily_targets.has_late_usage,
+            daily_targets.target_total
         from daily_targets
         inner join netted
             on
@@ -72,6 +57,42 @@
         where
             daily_targets.is_first_rating
             and netted.is_own_close
+
+    ),
+
+    -- What was known last of each day when the period closed. Only late usage tells a day twice.
+    last_states as (
+
+        select
+            own_rated_line_id,
+            posted_date,
+            moment_number,
+            granted_from_date,
+            usage_date,
+            target_total,
+            1 as recency
+        from closing_states
+        where not has_late_usage
+
+        union all
+
+        select
+            own_rated_line_id,
+            posted_date,
+            moment_number,
+            granted_from_date,
+            usage_date,
+            target_total,
+            row_number() over (
+                partition by
+                    own_rated_line_id,
+                    posted_date,
+                    moment_number,
+                    usage_date
+                order by known_date desc
+            ) as recency
+        from closing_states
+        where has_late_usage
 
     )
 
@@ -83,7 +104,7 @@
         target_total as step_total,
         posted_date >= granted_from_date as is_kept,
         true as is_new
-    from closing_states
+    from last_states
     where recency = 1
 
     union all

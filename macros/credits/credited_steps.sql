@@ -48,22 +48,16 @@
 
     ),
 
+    lines as (
+
+        select * from {{ ref("int_credits__lines") }}
+        where is_first_rating
+
+    ),
+
     daily_targets as (
 
-        select
-            daily_targets.*,
-            periods.customer_id,
-            periods.own_period_number,
-            periods.cutoff_at,
-            periods.is_first_rating,
-            periods.is_kept,
-            daily_targets.rated_line_id as own_rated_line_id
-        from {{ ref("int_credits__daily_targets") }} as daily_targets
-        inner join periods
-            on
-                daily_targets.subscription_id = periods.subscription_id
-                and daily_targets.period_number = periods.period_number
-                and daily_targets.currency = periods.currency
+        select * from {{ ref("int_credits__daily_targets") }}
 
     ),
 
@@ -418,22 +412,6 @@
 
     ),
 
-    asked_before as (
-
-        select
-            rated_line_id as own_rated_line_id,
-            usage_date,
-            cast(sum(asked_total) as {{ type_total() }}) as target_total
-        from {{ source("ledger", "credit_steps") }}
-        where
-            subscription_id in (select subscription_id from periods)
-            and posted_date < {{ first_posting_date() }}
-        group by
-            rated_line_id,
-            usage_date
-
-    ),
-
     -- A line that is no longer rated, because the catalogue changed, asks for nothing.
     vanished as (
 
@@ -453,15 +431,16 @@
                     'kept_steps.subscription_id', 'kept_steps.rated_line_id'
                 ) }} = periods.period_number
                 and coalesce(kept_steps.currency, periods.billed_currency) = periods.currency
+        left join lines
+            on kept_steps.rated_line_id = lines.rated_line_id
         left join daily_targets
             on
-                kept_steps.rated_line_id = daily_targets.own_rated_line_id
+                lines.line_number = daily_targets.line_number
                 and kept_steps.usage_date = daily_targets.usage_date
-                and daily_targets.is_first_rating
                 and daily_targets.known_date = {{ first_posting_date() }}
         where
             {{ has_new_inputs() | lower }}
-            and daily_targets.own_rated_line_id is null
+            and daily_targets.line_number is null
             and kept_steps.posted_date < {{ first_posting_date() }}
         group by
             periods.customer_id,
@@ -474,52 +453,203 @@
 
     ),
 
-    open_states as (
+    -- Who tells steps of a line: its rating, nothing any more, a document. What is said of a line is
+    -- the same wherever the same tells it, and is put on its steps at the very end.
+    open_lines as (
 
         select
-            customer_id,
-            currency,
-            subscription_id,
-            own_period_number,
-            cutoff_at,
-            own_rated_line_id,
-            known_date,
-            usage_date,
-            target_total,
-            plan_id,
-            charge_id,
-            charge_position,
-            part_number,
-            price_position,
-            dimension_values,
-            has_late_usage,
-            1 as told_by
-        from daily_targets
-        where
-            is_first_rating
-            and (known_date >= {{ first_posting_date() }} or not is_kept)
+            lines.rated_line_id as own_rated_line_id,
+            1 as told_by,
+            lines.line_number,
+            lines.is_kept,
+            lines.customer_id,
+            lines.currency,
+            lines.subscription_id,
+            lines.own_period_number,
+            lines.cutoff_at,
+            lines.plan_id,
+            lines.charge_id,
+            lines.charge_position,
+            lines.part_number,
+            lines.price_position,
+            lines.dimension_values
+        from lines
 
         union all
 
         select
+            own_rated_line_id,
+            2 as told_by,
+            cast(null as {{ type_count() }}) as line_number,
+            true as is_kept,
             customer_id,
             currency,
             subscription_id,
             own_period_number,
             cutoff_at,
-            own_rated_line_id,
-            {{ first_posting_date() }} as known_date,
-            usage_date,
-            0 as target_total,
             cast(null as {{ type_text() }}) as plan_id,
             cast(null as {{ type_text() }}) as charge_id,
             cast(null as integer) as charge_position,
             cast(null as integer) as part_number,
             cast(null as integer) as price_position,
-            cast(null as {{ type_text() }}) as dimension_values,
-            true as has_late_usage,
-            2 as told_by
+            cast(null as {{ type_text() }}) as dimension_values
         from vanished
+        group by
+            own_rated_line_id,
+            customer_id,
+            currency,
+            subscription_id,
+            own_period_number,
+            cutoff_at
+
+    ),
+
+    accounts_of_lines as (
+
+        select
+            own_rated_line_id,
+            customer_id,
+            currency
+        from netted
+        group by
+            own_rated_line_id,
+            customer_id,
+            currency
+
+    ),
+
+    told_lines as (
+
+        select
+            open_lines.own_rated_line_id,
+            open_lines.told_by,
+            open_lines.line_number,
+            open_lines.is_kept,
+            open_lines.customer_id,
+            open_lines.currency,
+            open_lines.subscription_id,
+            open_lines.cutoff_at,
+            invoice_periods.invoice_id,
+            'usage' as line_kind,
+            open_lines.plan_id,
+            open_lines.charge_id,
+            open_lines.charge_position,
+            open_lines.part_number,
+            open_lines.price_position,
+            open_lines.dimension_values
+        from open_lines
+        inner join invoice_periods
+            on
+                open_lines.subscription_id = invoice_periods.subscription_id
+                and open_lines.own_period_number = invoice_periods.invoice_number_in_subscription
+
+        union all
+
+        select
+            described.own_rated_line_id,
+            3 as told_by,
+            cast(null as {{ type_count() }}) as line_number,
+            true as is_kept,
+            accounts_of_lines.customer_id,
+            accounts_of_lines.currency,
+            described.subscription_id,
+            cast(null as {{ type_timestamp() }}) as cutoff_at,
+            cast(null as {{ type_text() }}) as invoice_id,
+            described.line_kind,
+            described.plan_id,
+            described.charge_id,
+            described.charge_position,
+            described.part_number,
+            described.price_position,
+            described.dimension_values
+        from described
+        inner join accounts_of_lines
+            on described.own_rated_line_id = accounts_of_lines.own_rated_line_id
+        where described.preference = 1
+
+    ),
+
+    -- line_place: the order of lines within a day of usage.
+    placed_lines as (
+
+        select
+            told_lines.*,
+            dense_rank() over (order by own_rated_line_id) as line_rank,
+            row_number() over (
+                order by
+                    case
+                        when line_kind in ('true_up', 'overage') then 3
+                        when line_kind in ('usage', 'minimum') then 2
+                        else 1
+                    end,
+                    {{ binary_order('subscription_id') }},
+                    charge_position,
+                    {{ binary_order('charge_id') }},
+                    part_number,
+                    case when line_kind = 'minimum' then 2 else 1 end,
+                    price_position,
+                    {{ binary_order('dimension_values') }},
+                    {{ binary_order('own_rated_line_id') }},
+                    told_by
+            ) as line_place
+        from told_lines
+
+    ),
+
+    open_states as (
+
+        select
+            placed_lines.line_place,
+            placed_lines.line_rank,
+            daily_targets.known_date,
+            daily_targets.usage_date,
+            daily_targets.has_late_usage,
+            daily_targets.target_total
+        from daily_targets
+        inner join placed_lines
+            on daily_targets.line_number = placed_lines.line_number
+        where
+            daily_targets.known_date >= {{ first_posting_date() }}
+            or not placed_lines.is_kept
+
+        union all
+
+        select
+            placed_lines.line_place,
+            placed_lines.line_rank,
+            {{ first_posting_date() }} as known_date,
+            vanished.usage_date,
+            true as has_late_usage,
+            0 as target_total
+        from vanished
+        inner join placed_lines
+            on
+                vanished.own_rated_line_id = placed_lines.own_rated_line_id
+                and placed_lines.told_by = 2
+
+    ),
+
+    asked_before as (
+
+        select
+            line_ranks.line_rank,
+            kept_steps.usage_date,
+            cast(sum(kept_steps.asked_total) as {{ type_total() }}) as target_total
+        from {{ source("ledger", "credit_steps") }} as kept_steps
+        inner join
+            (
+                select distinct
+                    own_rated_line_id,
+                    line_rank
+                from placed_lines
+            ) as line_ranks
+            on kept_steps.rated_line_id = line_ranks.own_rated_line_id
+        where
+            kept_steps.subscription_id in (select subscription_id from periods)
+            and kept_steps.posted_date < {{ first_posting_date() }}
+        group by
+            line_ranks.line_rank,
+            kept_steps.usage_date
 
     ),
 
@@ -527,29 +657,27 @@
     -- tell the same day of usage twice.
     retold_lines as (
 
-        select
-            own_rated_line_id,
-            row_number() over (order by own_rated_line_id) as line_rank
+        select line_rank
         from open_states
         where has_late_usage
-        group by own_rated_line_id
+        group by line_rank
 
     ),
 
     retold_states as (
 
         select
-            open_states.own_rated_line_id,
+            open_states.line_rank,
             open_states.known_date,
             open_states.usage_date,
             lag(open_states.usage_date) over states_so_far as usage_date_before,
             lag(open_states.target_total) over states_so_far as total_before
         from open_states
         inner join retold_lines
-            on open_states.own_rated_line_id = retold_lines.own_rated_line_id
+            on open_states.line_rank = retold_lines.line_rank
         window
             states_so_far as (
-                partition by retold_lines.line_rank
+                partition by open_states.line_rank
                 order by open_states.usage_date, open_states.known_date
             )
 
@@ -558,18 +686,21 @@
     open_targets as (
 
         select
-            open_states.*,
+            open_states.line_place,
+            open_states.known_date,
+            open_states.usage_date,
+            open_states.target_total,
             coalesce(retold_states.total_before, asked_before.target_total, 0) as target_before
         from open_states
         left join retold_states
             on
-                open_states.own_rated_line_id = retold_states.own_rated_line_id
+                open_states.line_rank = retold_states.line_rank
                 and open_states.known_date = retold_states.known_date
                 and open_states.usage_date = retold_states.usage_date
                 and open_states.usage_date = retold_states.usage_date_before
         left join asked_before
             on
-                open_states.own_rated_line_id = asked_before.own_rated_line_id
+                open_states.line_rank = asked_before.line_rank
                 and open_states.usage_date = asked_before.usage_date
 
     ),
@@ -577,132 +708,89 @@
     steps as (
 
         select
-            open_targets.customer_id,
-            open_targets.currency,
-            open_targets.subscription_id,
-            open_targets.own_rated_line_id,
-            open_targets.known_date as posted_date,
+            line_place,
+            known_date as posted_date,
             0 as moment_number,
-            open_targets.usage_date,
-            open_targets.target_total,
-            open_targets.target_before,
-            invoice_periods.invoice_id,
-            'usage' as line_kind,
-            open_targets.plan_id,
-            open_targets.charge_id,
-            open_targets.charge_position,
-            open_targets.part_number,
-            open_targets.price_position,
-            open_targets.dimension_values,
-            open_targets.told_by,
-            open_targets.cutoff_at
+            usage_date,
+            target_total,
+            target_before,
+            cast(null as {{ type_text() }}) as invoice_id
         from open_targets
-        inner join invoice_periods
-            on
-                open_targets.subscription_id = invoice_periods.subscription_id
-                and open_targets.own_period_number
-                = invoice_periods.invoice_number_in_subscription
         where
-            open_targets.known_date >= {{ first_posting_date() }}
-            and open_targets.target_total <> open_targets.target_before
+            known_date >= {{ first_posting_date() }}
+            and target_total <> target_before
 
         union all
 
         select
-            closing_targets.customer_id,
-            closing_targets.currency,
-            closing_targets.subscription_id,
-            closing_targets.own_rated_line_id,
+            placed_lines.line_place,
             closing_targets.posted_date,
             closing_targets.moment_number,
             closing_targets.usage_date,
             closing_targets.target_total,
             closing_targets.target_before,
-            closing_targets.invoice_id,
-            described.line_kind,
-            described.plan_id,
-            described.charge_id,
-            described.charge_position,
-            described.part_number,
-            described.price_position,
-            described.dimension_values,
-            3 as told_by,
-            cast(null as {{ type_timestamp() }}) as cutoff_at
+            closing_targets.invoice_id
         from closing_targets
-        inner join described
+        inner join placed_lines
             on
-                closing_targets.own_rated_line_id = described.own_rated_line_id
-                and described.preference = 1
+                closing_targets.own_rated_line_id = placed_lines.own_rated_line_id
+                and placed_lines.told_by = 3
         where closing_targets.target_total <> closing_targets.target_before
 
     ),
 
-    -- The order of lines within a day of usage, found once a line and not once a day of it. What is
-    -- said of a line is the same wherever the same tells it: its rating, nothing any more, a document.
-    placed_lines as (
+    step_lines as (
 
         select
-            own_rated_line_id,
-            told_by,
-            row_number() over (
-                order by
-                    case
-                        when min(line_kind) in ('true_up', 'overage') then 3
-                        when min(line_kind) in ('usage', 'minimum') then 2
-                        else 1
-                    end,
-                    {{ binary_order('min(subscription_id)') }},
-                    min(charge_position),
-                    {{ binary_order('min(charge_id)') }},
-                    min(part_number),
-                    case when min(line_kind) = 'minimum' then 2 else 1 end,
-                    min(price_position),
-                    {{ binary_order('min(dimension_values)') }},
-                    {{ binary_order('own_rated_line_id') }}
-            ) as line_place
-        from steps
-        group by
-            own_rated_line_id,
-            told_by
+            placed_lines.line_place,
+            placed_lines.own_rated_line_id,
+            placed_lines.customer_id,
+            placed_lines.currency,
+            placed_lines.subscription_id,
+            placed_lines.cutoff_at,
+            placed_lines.invoice_id,
+            placed_lines.line_kind in ('true_up', 'overage') as is_true_up,
+            plans.product_id,
+            charges.meter,
+            granted.granted_from_date
+        from placed_lines
+        inner join granted
+            on
+                placed_lines.customer_id = granted.customer_id
+                and placed_lines.currency = granted.currency
+        left join plans
+            on placed_lines.plan_id = plans.plan_id
+        left join charges
+            on
+                placed_lines.plan_id = charges.plan_id
+                and placed_lines.charge_id = charges.charge_id
+                and placed_lines.line_kind in ('usage', 'minimum')
 
     )
 
     select
-        steps.customer_id,
-        steps.currency,
+        step_lines.customer_id,
+        step_lines.currency,
         steps.posted_date,
         cast(steps.moment_number as {{ type_count() }}) as moment_number,
-        steps.own_rated_line_id as rated_line_id,
+        step_lines.own_rated_line_id as rated_line_id,
         steps.usage_date,
         cast(steps.target_total as {{ type_total() }}) as target_total,
         cast(steps.target_total - steps.target_before as {{ type_total() }}) as asked_total,
-        steps.invoice_id,
-        steps.subscription_id,
-        plans.product_id,
-        charges.meter,
-        steps.line_kind in ('true_up', 'overage') as is_true_up,
+        coalesce(steps.invoice_id, step_lines.invoice_id) as invoice_id,
+        step_lines.subscription_id,
+        step_lines.product_id,
+        step_lines.meter,
+        step_lines.is_true_up,
         -- What was asked before the first grant is not asked again of it: it is kept with that day's.
         case
-            when steps.cutoff_at > granted.granted_from_date
-                then greatest(steps.posted_date, granted.granted_from_date)
+            when step_lines.cutoff_at > step_lines.granted_from_date
+                then greatest(steps.posted_date, step_lines.granted_from_date)
         end as kept_date,
-        placed_lines.line_place
+        steps.line_place
     from steps
-    inner join granted
-        on
-            steps.customer_id = granted.customer_id
-            and steps.currency = granted.currency
-    inner join placed_lines
-        on
-            steps.own_rated_line_id = placed_lines.own_rated_line_id
-            and steps.told_by = placed_lines.told_by
-    left join plans
-        on steps.plan_id = plans.plan_id
-    left join charges
-        on
-            steps.plan_id = charges.plan_id
-            and steps.charge_id = charges.charge_id
-            and steps.line_kind in ('usage', 'minimum')
+    inner join step_lines
+        on steps.line_place = step_lines.line_place
     {%- endif %}
 {%- endmacro %}
 

@@ -5,19 +5,12 @@
     from the day before that, or, where the catalogue changed, as if it came in on that day: what it
     comes to is compared with what was asked.
 
-    Columns: those of `keys`, known_date, usage_date, event_count, quantity, usage_amount: differences.
+    Columns: line_number (of int_credits__lines), known_date, usage_date, event_count, quantity, usage_amount: differences.
 #}
 {% macro credited_usage() -%}
-    {%- set keys = [
-        "subscription_id", "period_number", "charge_id", "part_number", "price_row_id",
-    ] -%}
     {%- if not has_grants() -%}
     {{ no_rows([
-        ("subscription_id", type_text()),
-        ("period_number", type_count()),
-        ("charge_id", type_text()),
-        ("part_number", "integer"),
-        ("price_row_id", type_text()),
+        ("line_number", type_count()),
         ("known_date", "date"),
         ("usage_date", "date"),
         ("event_count", type_count()),
@@ -43,9 +36,9 @@
 
     ),
 
-    allowance_charges as (
+    lines as (
 
-        select * from {{ ref("int_rating__allowance_charges") }}
+        select * from {{ ref("int_credits__lines") }}
 
     ),
 
@@ -69,52 +62,26 @@
 
     {{ usage_stretches(profiles) }},
 
-    -- A charge that shares or carries over its allowance draws when the period closes; so does a
-    -- volume price, which may fall as usage grows.
-    accruing_rows as (
-
-        select
-            price_rows.subscription_id,
-            price_rows.period_number,
-            price_rows.charge_id,
-            price_rows.part_number,
-            price_rows.price_row_id,
-            price_rows.meter_profile,
-            granted_periods.is_first_rating,
-            {{ first_posting_date() }}
-            - case when granted_periods.is_kept and {{ has_new_inputs() | lower }} then 0 else 1 end
-                as base_date,
-            cast(granted_periods.cutoff_at as date) as cutoff_date
-        from {{ ref("int_rating__price_rows") }} as price_rows
-        inner join granted_periods
-            on
-                price_rows.subscription_id = granted_periods.subscription_id
-                and price_rows.period_number = granted_periods.period_number
-                and price_rows.priced_in = granted_periods.currency
-        left join allowance_charges
-            on
-                price_rows.plan_id = allowance_charges.plan_id
-                and price_rows.charge_id = allowance_charges.charge_id
-        where
-            price_rows.pricing_model <> 'volume'
-            and allowance_charges.allowance_id is null
-
-    ),
-
     matched_rows as (
 
         select
             matched_rows.slice_id,
             matched_rows.dimensions,
-            accruing_rows.*
+            lines.line_number,
+            lines.meter_profile,
+            lines.is_first_rating,
+            {{ first_posting_date() }}
+            - case when lines.is_kept and {{ has_new_inputs() | lower }} then 0 else 1 end
+                as base_date,
+            cast(lines.cutoff_at as date) as cutoff_date
         from {{ ref("int_rating__matched_rows") }} as matched_rows
-        inner join accruing_rows
+        inner join lines
             on
-                matched_rows.subscription_id = accruing_rows.subscription_id
-                and matched_rows.period_number = accruing_rows.period_number
-                and matched_rows.charge_id = accruing_rows.charge_id
-                and matched_rows.part_number = accruing_rows.part_number
-                and matched_rows.price_row_id = accruing_rows.price_row_id
+                matched_rows.subscription_id = lines.subscription_id
+                and matched_rows.period_number = lines.period_number
+                and matched_rows.charge_id = lines.charge_id
+                and matched_rows.part_number = lines.part_number
+                and matched_rows.price_row_id = lines.price_row_id
 
     ),
 
@@ -205,9 +172,7 @@
     routed as (
 
         select
-            {%- for key in keys %}
-            matched_rows.{{ key }},
-            {%- endfor %}
+            matched_rows.line_number,
             matched_rows.meter_profile,
             case
                 when matched_rows.is_first_rating
@@ -232,7 +197,7 @@
     value_days as (
 
         select
-            {{ keys | join(",\n            ") }},
+            line_number,
             value_key,
             known_date,
             usage_date,
@@ -240,7 +205,7 @@
         from routed
         where meter_profile in ({{ unique }})
         group by
-            {{ keys | join(",\n            ") }},
+            line_number,
             value_key,
             known_date,
             usage_date
@@ -250,12 +215,12 @@
     value_moments as (
 
         select
-            {{ keys | join(",\n            ") }},
+            line_number,
             value_key,
             known_date
         from value_days
         group by
-            {{ keys | join(",\n            ") }},
+            line_number,
             value_key,
             known_date
 
@@ -264,9 +229,7 @@
     standing_values as (
 
         select
-            {%- for key in keys %}
-            value_moments.{{ key }},
-            {%- endfor %}
+            value_moments.line_number,
             value_moments.value_key,
             value_moments.known_date,
             value_days.usage_date,
@@ -274,15 +237,11 @@
         from value_moments
         inner join value_days
             on
-                {%- for key in keys %}
-                value_moments.{{ key }} = value_days.{{ key }} and
-                {%- endfor %}
-                value_moments.value_key = value_days.value_key
+                value_moments.line_number = value_days.line_number
+                and value_moments.value_key = value_days.value_key
                 and value_moments.known_date >= value_days.known_date
         group by
-            {%- for key in keys %}
-            value_moments.{{ key }},
-            {%- endfor %}
+            value_moments.line_number,
             value_moments.value_key,
             value_moments.known_date,
             value_days.usage_date
@@ -292,13 +251,13 @@
     first_values as (
 
         select
-            {{ keys | join(",\n            ") }},
+            line_number,
             value_key,
             known_date,
             min(case when event_count > 0 then usage_date end) as usage_date
         from standing_values
         group by
-            {{ keys | join(",\n            ") }},
+            line_number,
             value_key,
             known_date
 
@@ -309,7 +268,7 @@
         select
             *,
             lag(usage_date) over (
-                partition by {{ keys | join(", ") }}, value_key
+                partition by line_number, value_key
                 order by known_date
             ) as date_before
         from first_values
@@ -319,7 +278,7 @@
     value_changes as (
 
         select
-            {{ keys | join(",\n            ") }},
+            line_number,
             known_date,
             usage_date,
             1 as value_count
@@ -329,7 +288,7 @@
         union all
 
         select
-            {{ keys | join(",\n            ") }},
+            line_number,
             known_date,
             date_before as usage_date,
             -1 as value_count
@@ -341,7 +300,7 @@
     changes as (
 
         select
-            {{ keys | join(",\n            ") }},
+            line_number,
             known_date,
             usage_date,
             event_count,
@@ -356,7 +315,7 @@
         union all
 
         select
-            {{ keys | join(",\n            ") }},
+            line_number,
             known_date,
             usage_date,
             0 as event_count,
@@ -367,7 +326,7 @@
     )
 
     select
-        {{ keys | join(",\n        ") }},
+        line_number,
         known_date,
         usage_date,
         cast(sum(event_count) as {{ type_count() }}) as event_count,
@@ -375,7 +334,7 @@
         cast(sum(usage_amount) as {{ type_integral() }}) as usage_amount
     from changes
     group by
-        {{ keys | join(",\n        ") }},
+        line_number,
         known_date,
         usage_date
     {%- endif %}

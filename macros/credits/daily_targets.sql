@@ -12,22 +12,11 @@
     rated as of the day before it, to be compared with.
 #}
 {% macro daily_targets() -%}
-    {%- set part = ["subscription_id", "period_number", "charge_id", "part_number"] -%}
-    {%- set row = part + ["price_row_id"] -%}
     {%- if not has_grants() -%}
     {{ no_rows([
-        ("rated_line_id", type_text()),
-        ("subscription_id", type_text()),
-        ("period_number", type_count()),
+        ("line_number", type_count()),
         ("known_date", "date"),
         ("usage_date", "date"),
-        ("currency", type_text()),
-        ("plan_id", type_text()),
-        ("charge_id", type_text()),
-        ("part_number", "integer"),
-        ("charge_position", "integer"),
-        ("price_position", "integer"),
-        ("dimension_values", type_text()),
         ("has_late_usage", "boolean"),
         ("target_total", type_total()),
     ]) }}
@@ -40,99 +29,35 @@
 
     ),
 
-    periods as (
-
-        select distinct
-            subscription_id,
-            period_number,
-            own_period_number,
-            is_closing
-        from {{ ref("int_credits__periods") }}
-
-    ),
-
-    price_rows as (
-
-        select * from {{ ref("int_rating__price_rows") }}
-
-    ),
-
     price_bands as (
 
         select * from {{ ref("int_rating__price_bands") }}
 
     ),
 
-    limits as (
+    used_lines as (
 
-        select * from {{ ref("int_rating__limits") }}
-
-    ),
-
-    used_rows as (
-
-        select
-            {{ row | join(",\n            ") }}
+        select line_number
         from usage
-        group by
-            {{ row | join(",\n            ") }}
-
-    ),
-
-    -- What is the same on all days of a price row is put on its days at the very end: until then a
-    -- row and its part go by numbers, of no meaning outside this query.
-    numbered_rows as (
-
-        select
-            used_rows.*,
-            row_number() over (order by {{ row | join(", ") }}) as row_rank,
-            dense_rank() over (order by {{ part | join(", ") }}) as part_rank,
-            count(*) over (partition by {{ part | join(", ") }}) as rows_in_part
-        from used_rows
+        group by line_number
 
     ),
 
     priced_rows as (
 
         select
-            numbered_rows.*,
-            periods.own_period_number,
-            periods.is_closing,
-            price_rows.plan_id,
-            price_rows.charge_position,
-            price_rows.price_position,
-            price_rows.dimension_values,
-            price_rows.priced_in as currency,
-            price_rows.priced_exponent as exponent,
-            price_rows.pricing_model,
-            price_rows.allowance as available_quantity,
-            price_rows.flat_fee_at_zero,
-            price_rows.share_numerator,
-            price_rows.share_denominator,
-            price_rows.is_rated_in_full,
-            limits.maximum
-        from numbered_rows
-        inner join periods
-            on
-                numbered_rows.subscription_id = periods.subscription_id
-                and numbered_rows.period_number = periods.period_number
-        inner join price_rows
-            on
-                {%- for key in row %}
-                numbered_rows.{{ key }} = price_rows.{{ key }}{{ " and" if not loop.last }}
-                {%- endfor %}
-        left join limits
-            on
-                {%- for key in part %}
-                numbered_rows.{{ key }} = limits.{{ key }}{{ " and" if not loop.last }}
-                {%- endfor %}
+            lines.*,
+            count(*) over (partition by lines.part_rank) as rows_in_part
+        from {{ ref("int_credits__lines") }} as lines
+        inner join used_lines
+            on lines.line_number = used_lines.line_number
 
     ),
 
     moved_days as (
 
         select
-            priced_rows.row_rank,
+            priced_rows.line_number,
             priced_rows.part_rank,
             priced_rows.rows_in_part,
             usage.known_date,
@@ -142,10 +67,7 @@
             usage.usage_amount
         from usage
         inner join priced_rows
-            on
-                {%- for key in row %}
-                usage.{{ key }} = priced_rows.{{ key }}{{ " and" if not loop.last }}
-                {%- endfor %}
+            on usage.line_number = priced_rows.line_number
 
     ),
 
@@ -169,7 +91,7 @@
     grid as (
 
         select
-            row_rank,
+            line_number,
             part_rank,
             known_date,
             usage_date,
@@ -181,7 +103,7 @@
         union all
 
         select
-            priced_rows.row_rank,
+            priced_rows.line_number,
             moved_parts.part_rank,
             moved_parts.known_date,
             moved_parts.usage_date,
@@ -193,17 +115,17 @@
             on moved_parts.part_rank = priced_rows.part_rank
         left join moved_days
             on
-                priced_rows.row_rank = moved_days.row_rank
+                priced_rows.line_number = moved_days.line_number
                 and moved_parts.known_date = moved_days.known_date
                 and moved_parts.usage_date = moved_days.usage_date
-        where moved_days.row_rank is null
+        where moved_days.line_number is null
 
     ),
 
     running as (
 
         select
-            row_rank,
+            line_number,
             part_rank,
             known_date,
             usage_date,
@@ -212,7 +134,7 @@
             sum(usage_amount) over through_day as usage_amount,
             coalesce(
                 usage_date <= max(usage_date) over (
-                    partition by row_rank
+                    partition by line_number
                     order by known_date, usage_date
                     rows between unbounded preceding and 1 preceding
                 ), false
@@ -220,7 +142,7 @@
         from grid
         window
             through_day as (
-                partition by row_rank
+                partition by line_number
                 order by known_date, usage_date
                 rows between unbounded preceding and current row
             )
@@ -290,7 +212,7 @@
     states as (
 
         select
-            running.row_rank,
+            running.line_number,
             running.part_rank,
             running.known_date,
             running.usage_date,
@@ -309,7 +231,7 @@
         union all
 
         select
-            priced_rows.row_rank,
+            priced_rows.line_number,
             late_days.part_rank,
             late_days.known_date,
             late_days.usage_date,
@@ -323,14 +245,14 @@
             on late_days.part_rank = priced_rows.part_rank
         left join moved_days
             on
-                priced_rows.row_rank = moved_days.row_rank
+                priced_rows.line_number = moved_days.line_number
                 and late_days.known_date >= moved_days.known_date
                 and late_days.usage_date >= moved_days.usage_date
         where
             late_days.usage_date >= late_days.first_date
             or late_days.usage_date = late_days.date_before
         group by
-            priced_rows.row_rank,
+            priced_rows.line_number,
             late_days.part_rank,
             late_days.known_date,
             late_days.usage_date,
@@ -343,7 +265,7 @@
     days_before as (
 
         select
-            states.row_rank,
+            states.line_number,
             max(states.usage_date) as date_before
         from states
         inner join first_open_days
@@ -351,7 +273,7 @@
                 states.part_rank = first_open_days.part_rank
                 and states.usage_date < first_open_days.first_open_date
         where states.known_date < {{ first_posting_date() }}
-        group by states.row_rank
+        group by states.line_number
 
     ),
 
@@ -376,11 +298,11 @@
             {{ is_in_range('states.quantity', 'states.usage_amount') }} as is_in_range
         from states
         inner join priced_rows
-            on states.row_rank = priced_rows.row_rank
+            on states.line_number = priced_rows.line_number
         left join first_open_days
             on states.part_rank = first_open_days.part_rank
         left join days_before
-            on states.row_rank = days_before.row_rank
+            on states.line_number = days_before.line_number
         where
             states.known_date >= {{ first_posting_date() }}
             or priced_rows.is_closing
@@ -450,7 +372,7 @@
     applied_bands as (
 
         select
-            uncovered.row_rank,
+            uncovered.line_number,
             uncovered.known_date,
             uncovered.usage_date,
             uncovered.pricing_model,
@@ -494,7 +416,7 @@
     steps as (
 
         select
-            row_rank,
+            line_number,
             known_date,
             usage_date,
             {{ step_units(pricing_models()) }} as units,
@@ -521,7 +443,7 @@
     row_totals as (
 
         select
-            row_rank,
+            line_number,
             known_date,
             usage_date,
             count(*) - count(amount) as uncomputed_count,
@@ -531,7 +453,7 @@
             ) as fee_amount
         from priced
         group by
-            row_rank,
+            line_number,
             known_date,
             usage_date
 
@@ -552,7 +474,7 @@
         from uncovered
         left join row_totals
             on
-                uncovered.row_rank = row_totals.row_rank
+                uncovered.line_number = row_totals.line_number
                 and uncovered.known_date = row_totals.known_date
                 and uncovered.usage_date = row_totals.usage_date
 
@@ -570,7 +492,7 @@
     rounded as (
 
         select
-            row_rank,
+            line_number,
             part_rank,
             known_date,
             usage_date,
@@ -618,7 +540,7 @@
     through_days as (
 
         select
-            row_rank,
+            line_number,
             known_date,
             usage_date,
             is_late,
@@ -644,7 +566,7 @@
         from through_days
         window
             states_so_far as (
-                partition by row_rank
+                partition by line_number
                 order by known_date, usage_date
             )
 
@@ -654,7 +576,7 @@
     days as (
 
         select
-            row_rank,
+            line_number,
             known_date,
             usage_date,
             case
@@ -672,47 +594,22 @@
 
     ),
 
-    -- Found once a line and not once a day of it.
-    lines as (
+    late_lines as (
 
-        select
-            priced_rows.row_rank,
-            {{ rated_line_id(
-                'priced_rows', 'own_period_number', "'usage'", 'priced_rows.dimension_values'
-            ) }} as rated_line_id,
-            priced_rows.subscription_id,
-            priced_rows.period_number,
-            priced_rows.currency,
-            priced_rows.plan_id,
-            priced_rows.charge_id,
-            priced_rows.part_number,
-            priced_rows.charge_position,
-            priced_rows.price_position,
-            priced_rows.dimension_values,
-            late_parts.part_rank is not null as has_late_usage
+        select priced_rows.line_number
         from priced_rows
-        left join (select distinct part_rank from late_loads) as late_parts
-            on priced_rows.part_rank = late_parts.part_rank
+        where priced_rows.part_rank in (select part_rank from late_loads)
 
     )
 
     select
-        lines.rated_line_id,
-        lines.subscription_id,
-        lines.period_number,
+        days.line_number,
         days.known_date,
         days.usage_date,
-        lines.currency,
-        lines.plan_id,
-        lines.charge_id,
-        lines.part_number,
-        lines.charge_position,
-        lines.price_position,
-        lines.dimension_values,
-        lines.has_late_usage,
+        late_lines.line_number is not null as has_late_usage,
         cast(greatest(days.target_total, 0) as {{ type_total() }}) as target_total
     from days
-    inner join lines
-        on days.row_rank = lines.row_rank
+    left join late_lines
+        on days.line_number = late_lines.line_number
     {%- endif %}
 {%- endmacro %}

@@ -2,8 +2,6 @@
 -- depends_on: {{ ref('stg_catalog__charges') }}
 -- depends_on: {{ ref('stg_catalog__credit_grants') }}
 -- depends_on: {{ ref('int_credits__usage') }}
--- depends_on: {{ ref('int_credits__periods') }}
--- depends_on: {{ ref('int_rating__price_rows') }}
+-- depends_on: {{ ref('int_credits__lines') }}
 -- depends_on: {{ ref('int_rating__price_bands') }}
--- depends_on: {{ ref('int_rating__limits') }}
 {{ daily_targets() }}

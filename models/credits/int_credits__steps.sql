@@ -7,6 +7,7 @@
 -- depends_on: {{ ref('int_credits__moments') }}
 -- depends_on: {{ ref('int_credits__ratings') }}
 -- depends_on: {{ ref('int_credits__periods') }}
+-- depends_on: {{ ref('int_credits__lines') }}
 -- depends_on: {{ ref('int_credits__daily_targets') }}
 -- depends_on: {{ ref('int_subscriptions__periods') }}
 -- depends_on: {{ ref('int_subscriptions__zone_segments') }}

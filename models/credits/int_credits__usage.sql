@@ -5,8 +5,7 @@
 -- depends_on: {{ ref('int_metering__rollups') }}
 -- depends_on: {{ ref('int_subscriptions__zone_segments') }}
 -- depends_on: {{ ref('int_credits__periods') }}
--- depends_on: {{ ref('int_rating__price_rows') }}
--- depends_on: {{ ref('int_rating__allowance_charges') }}
+-- depends_on: {{ ref('int_credits__lines') }}
 -- depends_on: {{ ref('int_rating__usage_routes') }}
 -- depends_on: {{ ref('int_rating__edge_usage') }}
 -- depends_on: {{ ref('int_rating__matched_rows') }}

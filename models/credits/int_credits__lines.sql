@@ -1,0 +1,6 @@
+-- depends_on: {{ ref('stg_catalog__credit_grants') }}
+-- depends_on: {{ ref('int_credits__periods') }}
+-- depends_on: {{ ref('int_rating__price_rows') }}
+-- depends_on: {{ ref('int_rating__allowance_charges') }}
+-- depends_on: {{ ref('int_rating__limits') }}
+{{ credited_lines() }}
