@@ -113,19 +113,25 @@
                 and price_rows.part_number = limits.part_number
         where allowance_charges.allowance_id is null
 
+    ),
+
+    numbered_rows as (
+
+        select
+            drawing_rows.*,
+            row_number() over () as line_number
+        from drawing_rows
+
     )
 
     select
-        row_number() over (
-            order by subscription_id, period_number, charge_id, part_number, price_row_id
-        ) as line_number,
-        dense_rank() over (
-            order by subscription_id, period_number, charge_id, part_number
+        numbered_rows.*,
+        min(line_number) over (
+            partition by subscription_id, period_number, charge_id, part_number
         ) as part_rank,
         {{ rated_line_id(
-            'drawing_rows', 'own_period_number', "'usage'", 'drawing_rows.dimension_values'
-        ) }} as rated_line_id,
-        drawing_rows.*
-    from drawing_rows
+            'numbered_rows', 'own_period_number', "'usage'", 'numbered_rows.dimension_values'
+        ) }} as rated_line_id
+    from numbered_rows
     {%- endif %}
 {%- endmacro %}

@@ -35,6 +35,16 @@
 
     ),
 
+    band_counts as (
+
+        select
+            price_row_id,
+            count(*) as band_count
+        from price_bands
+        group by price_row_id
+
+    ),
+
     used_lines as (
 
         select line_number
@@ -277,47 +287,49 @@
 
     ),
 
-    quantities as (
+    -- What is the same on all days of a line is joined where it is needed: carried along it would be
+    -- written down with each of them.
+    rated_rows as (
 
         select
-            states.*,
+            priced_rows.*,
+            coalesce(band_counts.band_count, 1) = 1 as has_one_band,
             first_open_days.first_open_date,
-            priced_rows.is_closing,
-            priced_rows.rows_in_part,
-            priced_rows.price_row_id,
-            priced_rows.price_position,
-            priced_rows.dimension_values,
-            priced_rows.exponent,
-            priced_rows.pricing_model,
-            priced_rows.available_quantity,
-            priced_rows.flat_fee_at_zero,
-            priced_rows.share_numerator,
-            priced_rows.share_denominator,
-            priced_rows.is_rated_in_full,
-            priced_rows.maximum,
-            {{ is_in_range('states.quantity', 'states.usage_amount') }} as is_in_range
-        from states
-        inner join priced_rows
-            on states.line_number = priced_rows.line_number
+            days_before.date_before
+        from priced_rows
+        left join band_counts
+            on priced_rows.price_row_id = band_counts.price_row_id
         left join first_open_days
-            on states.part_rank = first_open_days.part_rank
+            on priced_rows.part_rank = first_open_days.part_rank
         left join days_before
-            on states.line_number = days_before.line_number
-        where
-            states.known_date >= {{ first_posting_date() }}
-            or priced_rows.is_closing
-            or states.usage_date >= first_open_days.first_open_date
-            or states.usage_date = days_before.date_before
+            on priced_rows.line_number = days_before.line_number
 
     ),
 
     billable as (
 
         select
-            quantities.*,
-            {{ billable_quantity('quantities.quantity', 'quantities.is_in_range') }}
-                as billable_quantity
-        from quantities
+            states.line_number,
+            states.part_rank,
+            states.known_date,
+            states.usage_date,
+            states.is_late,
+            states.is_before,
+            states.event_count,
+            states.usage_amount,
+            rated_rows.rows_in_part,
+            {{ is_in_range('states.quantity', 'states.usage_amount') }} as is_in_range,
+            {{ billable_quantity(
+                'states.quantity', is_in_range('states.quantity', 'states.usage_amount')
+            ) }} as billable_quantity
+        from states
+        inner join rated_rows
+            on states.line_number = rated_rows.line_number
+        where
+            states.known_date >= {{ first_posting_date() }}
+            or rated_rows.is_closing
+            or states.usage_date >= rated_rows.first_open_date
+            or states.usage_date = rated_rows.date_before
 
     ),
 
@@ -340,11 +352,13 @@
                     billable.known_date,
                     billable.usage_date
                 order by
-                    billable.price_position,
-                    {{ binary_order('billable.dimension_values') }}
+                    rated_rows.price_position,
+                    {{ binary_order('rated_rows.dimension_values') }}
                 rows between unbounded preceding and current row
             ) as running_quantity
         from billable
+        inner join rated_rows
+            on billable.line_number = rated_rows.line_number
         where billable.rows_in_part > 1
 
     ),
@@ -352,29 +366,47 @@
     uncovered as (
 
         select
-            allowed.*,
+            allowed.line_number,
+            allowed.part_rank,
+            allowed.known_date,
+            allowed.usage_date,
+            allowed.is_late,
+            allowed.is_before,
+            allowed.is_in_range,
+            allowed.event_count,
+            allowed.usage_amount,
+            rated_rows.price_row_id,
+            rated_rows.has_one_band,
+            rated_rows.pricing_model,
+            rated_rows.flat_fee_at_zero,
             cast(
                 allowed.billable_quantity
-                - least(allowed.running_quantity, allowed.available_quantity)
+                - least(allowed.running_quantity, rated_rows.available_quantity)
                 + least(
                     allowed.running_quantity - allowed.billable_quantity,
-                    allowed.available_quantity
+                    rated_rows.available_quantity
                 ) as {{ type_quantity() }}
             ) as rated_quantity,
-            case when allowed.is_rated_in_full then 1 else allowed.share_numerator end
+            case when rated_rows.is_rated_in_full then 1 else rated_rows.share_numerator end
                 as free_numerator,
-            case when allowed.is_rated_in_full then 1 else allowed.share_denominator end
+            case when rated_rows.is_rated_in_full then 1 else rated_rows.share_denominator end
                 as free_denominator
         from allowed
+        inner join rated_rows
+            on allowed.line_number = rated_rows.line_number
 
     ),
 
-    applied_bands as (
+    banded as (
 
         select
             uncovered.line_number,
+            uncovered.part_rank,
             uncovered.known_date,
             uncovered.usage_date,
+            uncovered.is_late,
+            uncovered.is_before,
+            uncovered.has_one_band,
             uncovered.pricing_model,
             uncovered.flat_fee_at_zero,
             uncovered.rated_quantity,
@@ -405,78 +437,132 @@
                 ) }} as {{ type_quantity() }}
             ) as free_events
         from uncovered
-        inner join price_bands
-            on uncovered.price_row_id = price_bands.price_row_id
-        where
-            uncovered.is_in_range
-            and price_bands.tier_from <= uncovered.rated_quantity
+        left join price_bands
+            on
+                uncovered.price_row_id = price_bands.price_row_id
+                and uncovered.is_in_range
+                and uncovered.rated_quantity >= price_bands.tier_from
 
     ),
 
+    applied_bands as (
+
+        select
+            banded.*,
+            {{ step_applies(pricing_models()) }} as is_applied
+        from banded
+
+    ),
+
+    -- A row that no band applies to stays, with its first, and comes to nothing.
     steps as (
 
         select
             line_number,
+            part_rank,
             known_date,
             usage_date,
-            {{ step_units(pricing_models()) }} as units,
-            {{ step_rate(pricing_models()) }} as rate,
-            {{ step_fixed_amount(pricing_models()) }} as fixed_amount,
-            {{ step_fixed_is_a_fee(pricing_models()) }} as fixed_is_a_fee
+            is_late,
+            is_before,
+            has_one_band,
+            is_applied,
+            case when is_applied then {{ step_units(pricing_models()) }} end as units,
+            case when is_applied then {{ step_rate(pricing_models()) }} end as rate,
+            case when is_applied then {{ step_fixed_amount(pricing_models()) }} end as fixed_amount,
+            is_applied and {{ step_fixed_is_a_fee(pricing_models()) }} as fixed_is_a_fee
         from applied_bands
-        where {{ step_applies(pricing_models()) }}
+        where
+            is_applied
+            or coalesce(band_number, 1) = 1
 
     ),
 
-    priced as (
+    priced as {{ materialized() }} (
 
         select
-            steps.*,
+            line_number,
+            part_rank,
+            known_date,
+            usage_date,
+            is_late,
+            is_before,
+            has_one_band,
+            is_applied,
             cast(
-                {{ exact_product('steps.units', 'steps.rate') }} + steps.fixed_amount
+                {{ exact_product('steps.units', 'steps.rate') }} + fixed_amount
                 as {{ type_amount() }}
-            ) as amount
+            ) as amount,
+            case when fixed_is_a_fee then fixed_amount else 0 end as fee_amount
         from steps
 
     ),
 
+    -- Most prices have one band: nothing is to be added up.
     row_totals as (
 
         select
             line_number,
+            part_rank,
             known_date,
             usage_date,
-            count(*) - count(amount) as uncomputed_count,
-            cast(sum(amount) as {{ type_amount() }}) as cycle_amount,
-            cast(
-                sum(case when fixed_is_a_fee then fixed_amount else 0 end) as {{ type_amount() }}
-            ) as fee_amount
+            is_late,
+            is_before,
+            case when is_applied and amount is null then 1 else 0 end as uncomputed_count,
+            amount as cycle_amount,
+            cast(fee_amount as {{ type_amount() }}) as fee_amount
         from priced
+        where has_one_band
+
+        union all
+
+        select
+            line_number,
+            part_rank,
+            known_date,
+            usage_date,
+            is_late,
+            is_before,
+            sum(case when is_applied and amount is null then 1 else 0 end) as uncomputed_count,
+            cast(sum(amount) as {{ type_amount() }}) as cycle_amount,
+            cast(sum(fee_amount) as {{ type_amount() }}) as fee_amount
+        from priced
+        where not has_one_band
         group by
             line_number,
+            part_rank,
             known_date,
-            usage_date
+            usage_date,
+            is_late,
+            is_before
 
     ),
 
     amounts as (
 
         select
-            uncovered.*,
+            row_totals.line_number,
+            row_totals.part_rank,
+            row_totals.known_date,
+            row_totals.usage_date,
+            row_totals.is_late,
+            row_totals.is_before,
+            row_totals.fee_amount,
+            rated_rows.share_numerator,
+            rated_rows.share_denominator,
+            rated_rows.is_rated_in_full,
+            rated_rows.exponent,
+            rated_rows.rows_in_part,
+            rated_rows.maximum,
             case
                 when
                     row_totals.uncomputed_count = 0
                     and {{ fits_amount('row_totals.cycle_amount') }}
                     then row_totals.cycle_amount
                 else 0
-            end as cycle_amount,
-            coalesce(row_totals.fee_amount, 0) as fee_amount
-        from uncovered
-        left join row_totals
-            on
-                uncovered.line_number = row_totals.line_number
-                and uncovered.known_date = row_totals.known_date
-                and uncovered.usage_date = row_totals.usage_date
+            end as cycle_amount
+        from row_totals
+        inner join rated_rows
+            on row_totals.line_number = rated_rows.line_number
 
     ),
 
@@ -498,11 +584,7 @@
             usage_date,
             is_late,
             is_before,
-            is_closing,
-            first_open_date,
             rows_in_part,
-            price_position,
-            dimension_values,
             maximum,
             {{ round_money('exact.exact_amount', 'exact.exponent') }} as rounded_total
         from exact
@@ -528,11 +610,13 @@
                     rounded.known_date,
                     rounded.usage_date
                 order by
-                    rounded.price_position,
-                    {{ binary_order('rounded.dimension_values') }}
+                    rated_rows.price_position,
+                    {{ binary_order('rated_rows.dimension_values') }}
                 rows between unbounded preceding and current row
             ) as running_total
         from rounded
+        inner join rated_rows
+            on rounded.line_number = rated_rows.line_number
         where rounded.rows_in_part > 1
 
     ),
@@ -545,8 +629,6 @@
             usage_date,
             is_late,
             is_before,
-            is_closing,
-            first_open_date,
             case
                 when maximum is null then rounded_total
                 else
@@ -576,20 +658,23 @@
     days as (
 
         select
-            line_number,
-            known_date,
-            usage_date,
+            neighbours.line_number,
+            neighbours.known_date,
+            neighbours.usage_date,
             case
-                when is_late and known_date_before <> known_date then total_through
-                else total_through - coalesce(total_before, 0)
+                when neighbours.is_late and neighbours.known_date_before <> neighbours.known_date
+                    then neighbours.total_through
+                else neighbours.total_through - coalesce(neighbours.total_before, 0)
             end as target_total
         from neighbours
+        inner join rated_rows
+            on neighbours.line_number = rated_rows.line_number
         where
-            not is_before
+            not neighbours.is_before
             and (
-                known_date >= {{ first_posting_date() }}
-                or is_closing
-                or usage_date >= first_open_date
+                neighbours.known_date >= {{ first_posting_date() }}
+                or rated_rows.is_closing
+                or neighbours.usage_date >= rated_rows.first_open_date
             )
 
     ),

@@ -576,17 +576,20 @@
 
 {#
     Conditions on posted_date that cut a stretch into parts: all of it, or, of very many demands, about
-    an eighth, an eighth, a quarter and a half, since credits run out early or not at all.
+    an eighth, an eighth, a quarter and a half, since credits run out early or not at all. (A test cuts
+    small ones: TALLY_DEMANDS_IN_PARTS.)
 #}
 {% macro parts_of_stretch(stretch_number, demand_count) -%}
-    {%- if demand_count < var("demands_in_parts", 100000) -%} {{ return(["true"]) }} {%- endif -%}
+    {%- if demand_count < env_var("TALLY_DEMANDS_IN_PARTS", "100000") | int -%}
+        {{ return(["true"]) }}
+    {%- endif -%}
     {%- set days = run_query(
         "select posted_date, sum(count(*)) over (order by posted_date)"
         ~ " from credit_fold_demands where stretch_number = " ~ stretch_number
         ~ " group by posted_date order by posted_date"
     ).rows -%}
     {%- set cuts = [] -%}
-    {%- for share in [8, 4, 2] -%}
+    {%- for share in [8, 4, 2, 1] -%}
         {%- set reached = days | selectattr(1, "ge", demand_count / share) | first -%}
         {%- if reached[0] not in cuts -%} {%- do cuts.append(reached[0]) -%} {%- endif -%}
     {%- endfor -%}
@@ -597,7 +600,6 @@
             ("" if loop.first else after) ~ "posted_date <= '" ~ cut ~ "'"
         ) -%}
     {%- endfor -%}
-    {%- do parts.append("posted_date > '" ~ cuts[-1] ~ "'") -%}
     {{ return(parts) }}
 {%- endmacro %}
 
