@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from benchmarks.bench_floor import FLOORS, HOUSE_TOTALS, LINE_TOTALS, differences, floor_setup
@@ -118,6 +119,7 @@ class Bench:
         self.folder = folder
         self.measures: dict[str, Measure] = {}
         self.model_times: dict[str, list[tuple[str, float]]] = {}
+        self.spans: dict[str, float] = {}
         self.environment = {
             **os.environ,
             "DBT_TARGET_PATH": str(folder / "target"),
@@ -170,14 +172,28 @@ class Bench:
 
     def build(self, step: str, *options: str) -> None:
         """The house's own build, and how long each model took."""
-        results = self.folder / "target" / "run_results.json"
-        results.unlink(missing_ok=True)
         self.run(step, ["orchestration.cli", "build", "--target", self.target, *options])
-        times = [
-            (result["unique_id"].split(".")[2], result["execution_time"])
-            for result in json.loads(results.read_text())["results"]
-        ]
+        self._read_times(step)
+
+    def run_models(self, step: str, selection: str) -> None:
+        """Models of a house that is built once more, with nothing else beside them."""
+        words = ["run", "--target", self.target, "--select", selection]
+        self.run(step, ["dbt.cli.main", *words])
+        self._read_times(step)
+
+    def _read_times(self, step: str) -> None:
+        """What dbt says of the nodes it just ran: seconds of each, and from first to last."""
+        results = json.loads((self.folder / "target" / "run_results.json").read_text())["results"]
+        times = [(each["unique_id"].split(".")[2], each["execution_time"]) for each in results]
         self.model_times[step] = sorted(times, key=lambda item: -item[1])
+        moments = [
+            datetime.fromisoformat(phase[end])
+            for each in results
+            if not each["unique_id"].startswith("operation.")
+            for phase in each["timing"]
+            for end in ("started_at", "completed_at")
+        ]
+        self.spans[step] = (max(moments) - min(moments)).total_seconds() if moments else 0.0
 
     def start_up(self, step: str) -> None:
         """dbt's start-up: the same process with nothing to build."""
