@@ -1,3 +1,4 @@
+{{ config(pre_hook="{{ hash_joins_only() }}") }}
 -- Who could bill which usage, and when: the stretches in which a subscription runs on a plan, by
 -- profile and the references that usage may carry. contested_from and contested_to bound the time
 -- in which another subscription could bill the same usage.
