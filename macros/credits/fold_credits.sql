@@ -888,24 +888,22 @@
 
     ),
 
+    -- Read from the end: PostgreSQL begins a minimum of what follows anew for each row.
     intervals as (
 
         select
             pot_number,
-            reached - coalesce(
-                lag(reached) over (partition by pot_number order by reached), 0
-            ) as drawn_total,
-            min(demand_number) over (
-                partition by pot_number
-                order by reached
-                rows between current row and unbounded following
-            ) as demand_number,
-            min(draw_rank) over (
-                partition by pot_number
-                order by reached
-                rows between current row and unbounded following
-            ) as draw_rank
+            reached - coalesce(lead(reached) over from_the_end, 0) as drawn_total,
+            min(demand_number) over through_here as demand_number,
+            min(draw_rank) over through_here as draw_rank
         from cuts
+        window
+            from_the_end as (partition by pot_number order by reached desc),
+            through_here as (
+                partition by pot_number
+                order by reached desc
+                rows between unbounded preceding and current row
+            )
 
     )
 
