@@ -2,8 +2,9 @@
 
 The demo's house is built once. Its last day is then built again by plain dbt, and by a run of
 `close_cycles` in a process of its own, as the daemon starts them, one after the other; and all
-three months as one run. The first of each is left out: dbt parses the project in it. The
-seconds are wall-clock time; the processor's, of the process itself, stand beside them.
+three months as one run. The first of each is left out: dbt parses the project in it. Of the others
+the medians are compared: a machine's speed varies by a tenth between two runs, and so by half of
+the bar. The seconds are wall-clock time; the processor's, of the process itself, stand beside them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -25,7 +27,7 @@ from orchestration.defs.start import prepare_home
 
 SECONDS_BAR = 15
 FIRST_DAY, LAST_DAY = "2026-01-01", "2026-03-31"
-TIMES = 2
+TIMES = 4
 DBT = "from dbt.cli.main import cli; cli()"
 
 
@@ -41,12 +43,15 @@ def measure(folder: Path) -> None:
     for _ in range(TIMES):
         seconds["plain dbt"].append(_run(plain, environment | day))
         seconds["Dagster"].append(_run(_job(LAST_DAY, LAST_DAY), environment))
-    best = {}
+    middle = {}
     for name, measured in seconds.items():
-        best[name] = min(measured[1:])
+        middle[name] = [statistics.median(column) for column in zip(*measured[1:], strict=True)]
         spelt = ", ".join(_spelt(one) for one in measured)
         print(f"{LAST_DAY} by {name}: {spelt}", flush=True)
-    more, of_processor = (best["Dagster"][place] - best["plain dbt"][place] for place in (0, 1))
+    more, of_processor = (
+        of_dagster - of_dbt
+        for of_dagster, of_dbt in zip(middle["Dagster"], middle["plain dbt"], strict=True)
+    )
     verdict = "met" if more <= SECONDS_BAR else "MISSED"
     spelt = _spelt((more, of_processor))
     print(f"more by Dagster: {spelt} (bar {SECONDS_BAR} s: {verdict})", flush=True)
