@@ -57,7 +57,7 @@
 
         select
             lines.*,
-            count(*) over (partition by lines.part_rank) as rows_in_part
+            count(*) over (partition by lines.part_key) as rows_in_part
         from {{ ref("int_credits__lines") }} as lines
         inner join used_lines
             on lines.line_number = used_lines.line_number
@@ -68,7 +68,7 @@
 
         select
             priced_rows.line_number,
-            priced_rows.part_rank,
+            priced_rows.part_key,
             priced_rows.rows_in_part,
             usage.known_date,
             usage.usage_date,
@@ -86,13 +86,13 @@
     moved_parts as (
 
         select
-            part_rank,
+            part_key,
             known_date,
             usage_date
         from moved_days
         where rows_in_part > 1
         group by
-            part_rank,
+            part_key,
             known_date,
             usage_date
 
@@ -102,7 +102,7 @@
 
         select
             line_number,
-            part_rank,
+            part_key,
             known_date,
             usage_date,
             event_count,
@@ -114,7 +114,7 @@
 
         select
             priced_rows.line_number,
-            moved_parts.part_rank,
+            moved_parts.part_key,
             moved_parts.known_date,
             moved_parts.usage_date,
             0 as event_count,
@@ -122,7 +122,7 @@
             0 as usage_amount
         from moved_parts
         inner join priced_rows
-            on moved_parts.part_rank = priced_rows.part_rank
+            on moved_parts.part_key = priced_rows.part_key
         left join moved_days
             on
                 priced_rows.line_number = moved_days.line_number
@@ -136,7 +136,7 @@
 
         select
             line_number,
-            part_rank,
+            part_key,
             known_date,
             usage_date,
             sum(event_count) over through_day as event_count,
@@ -162,7 +162,7 @@
     late_loads as (
 
         select
-            part_rank,
+            part_key,
             known_date,
             min(usage_date) as first_date
         from running
@@ -170,7 +170,7 @@
             reaches_back
             and known_date >= {{ first_posting_date() }}
         group by
-            part_rank,
+            part_key,
             known_date
 
     ),
@@ -178,24 +178,24 @@
     first_open_days as (
 
         select
-            part_rank,
+            part_key,
             min(usage_date) as first_open_date
         from moved_days
         where known_date >= {{ first_posting_date() }}
-        group by part_rank
+        group by part_key
 
     ),
 
     known_days as (
 
         select
-            part_rank,
+            part_key,
             usage_date,
             min(known_date) as known_date
         from moved_days
-        where part_rank in (select part_rank from late_loads)
+        where part_key in (select part_key from late_loads)
         group by
-            part_rank,
+            part_key,
             usage_date
 
     ),
@@ -204,17 +204,17 @@
     late_days as (
 
         select
-            late_loads.part_rank,
+            late_loads.part_key,
             late_loads.known_date,
             late_loads.first_date,
             known_days.usage_date,
             max(
                 case when known_days.usage_date < late_loads.first_date then known_days.usage_date end
-            ) over (partition by late_loads.part_rank, late_loads.known_date) as date_before
+            ) over (partition by late_loads.part_key, late_loads.known_date) as date_before
         from late_loads
         inner join known_days
             on
-                late_loads.part_rank = known_days.part_rank
+                late_loads.part_key = known_days.part_key
                 and late_loads.known_date >= known_days.known_date
 
     ),
@@ -223,7 +223,7 @@
 
         select
             running.line_number,
-            running.part_rank,
+            running.part_key,
             running.known_date,
             running.usage_date,
             false as is_late,
@@ -234,15 +234,15 @@
         from running
         left join late_loads
             on
-                running.part_rank = late_loads.part_rank
+                running.part_key = late_loads.part_key
                 and running.known_date = late_loads.known_date
-        where late_loads.part_rank is null
+        where late_loads.part_key is null
 
         union all
 
         select
             priced_rows.line_number,
-            late_days.part_rank,
+            late_days.part_key,
             late_days.known_date,
             late_days.usage_date,
             true as is_late,
@@ -252,7 +252,7 @@
             coalesce(sum(moved_days.usage_amount), 0) as usage_amount
         from late_days
         inner join priced_rows
-            on late_days.part_rank = priced_rows.part_rank
+            on late_days.part_key = priced_rows.part_key
         left join moved_days
             on
                 priced_rows.line_number = moved_days.line_number
@@ -263,7 +263,7 @@
             or late_days.usage_date = late_days.date_before
         group by
             priced_rows.line_number,
-            late_days.part_rank,
+            late_days.part_key,
             late_days.known_date,
             late_days.usage_date,
             late_days.first_date
@@ -280,7 +280,7 @@
         from states
         inner join first_open_days
             on
-                states.part_rank = first_open_days.part_rank
+                states.part_key = first_open_days.part_key
                 and states.usage_date < first_open_days.first_open_date
         where states.known_date < {{ first_posting_date() }}
         group by states.line_number
@@ -300,7 +300,7 @@
         left join band_counts
             on priced_rows.price_row_id = band_counts.price_row_id
         left join first_open_days
-            on priced_rows.part_rank = first_open_days.part_rank
+            on priced_rows.part_key = first_open_days.part_key
         left join days_before
             on priced_rows.line_number = days_before.line_number
 
@@ -310,7 +310,7 @@
 
         select
             states.line_number,
-            states.part_rank,
+            states.part_key,
             states.known_date,
             states.usage_date,
             states.is_late,
@@ -348,7 +348,7 @@
             billable.*,
             sum(billable.billable_quantity) over (
                 partition by
-                    billable.part_rank,
+                    billable.part_key,
                     billable.known_date,
                     billable.usage_date
                 order by
@@ -367,7 +367,7 @@
 
         select
             allowed.line_number,
-            allowed.part_rank,
+            allowed.part_key,
             allowed.known_date,
             allowed.usage_date,
             allowed.is_late,
@@ -401,7 +401,7 @@
 
         select
             uncovered.line_number,
-            uncovered.part_rank,
+            uncovered.part_key,
             uncovered.known_date,
             uncovered.usage_date,
             uncovered.is_late,
@@ -459,7 +459,7 @@
 
         select
             line_number,
-            part_rank,
+            part_key,
             known_date,
             usage_date,
             is_late,
@@ -481,7 +481,7 @@
 
         select
             line_number,
-            part_rank,
+            part_key,
             known_date,
             usage_date,
             is_late,
@@ -502,7 +502,7 @@
 
         select
             line_number,
-            part_rank,
+            part_key,
             known_date,
             usage_date,
             is_late,
@@ -517,7 +517,7 @@
 
         select
             line_number,
-            part_rank,
+            part_key,
             known_date,
             usage_date,
             is_late,
@@ -529,7 +529,7 @@
         where not has_one_band
         group by
             line_number,
-            part_rank,
+            part_key,
             known_date,
             usage_date,
             is_late,
@@ -541,7 +541,7 @@
 
         select
             row_totals.line_number,
-            row_totals.part_rank,
+            row_totals.part_key,
             row_totals.known_date,
             row_totals.usage_date,
             row_totals.is_late,
@@ -579,7 +579,7 @@
 
         select
             line_number,
-            part_rank,
+            part_key,
             known_date,
             usage_date,
             is_late,
@@ -606,7 +606,7 @@
             rounded.*,
             sum(rounded.rounded_total) over (
                 partition by
-                    rounded.part_rank,
+                    rounded.part_key,
                     rounded.known_date,
                     rounded.usage_date
                 order by
@@ -683,7 +683,7 @@
 
         select priced_rows.line_number
         from priced_rows
-        where priced_rows.part_rank in (select part_rank from late_loads)
+        where priced_rows.part_key in (select part_key from late_loads)
 
     )
 
