@@ -92,12 +92,14 @@ select
     cycles.is_last,
     -- When what begins it had become known; its end may have become known later.
     greatest(terms.known_at, plans.recorded_at) as begin_known_at,
-    -- No period of a subscription closes before an earlier one, whatever grace a later plan has.
+    -- No period of a subscription closes before an earlier one, whatever grace a later plan has. An end
+    -- that falls on the cycle's own moves nothing, however late it is told: that cutoff may have passed.
     max({{ cutoff(
         "(case when pooled_plans.plan_id is null then cycles.period_to else cycles.cycle_to end"
         ~ " + plans.grace_days * interval '1 day')",
         "greatest(terms.known_at, plans.recorded_at,"
-        ~ " case when cycles.is_last then terms.end_recorded_at end)"
+        ~ " case when cycles.is_last and cycles.period_to < cycles.cycle_to"
+        ~ " then terms.end_recorded_at end)"
     ) }}) over (
         partition by cycles.subscription_id
         order by cycles.period_number

@@ -199,7 +199,8 @@ def clip(catalog: Catalog, life: Life, term: Term, cycle: Cycle, number: int) ->
         end, to_date = term.end, local_date(term.end, cycle.time_zone)
     plan = catalog.plans[life.phase_at(cycle.begin).plan_id]
     known = max(known_at(catalog, life.subscription, plan), term.begun_at)
-    if ends_term:
+    if end < cycle.cycle_to:
+        # On the cycle's own end nothing moves: that cutoff may have passed when it was told.
         known = max(known, term.ended_at)
     closing = cycle.cycle_to if has_pool(catalog, plan.plan_id) else end
     return Period(

@@ -393,6 +393,29 @@ def new_anchor(terms: Terms) -> list[Line]:
 
 
 @scenario
+def change_at_a_closed_end(terms: Terms) -> list[Line]:
+    """A new plan from the end of a period on, told when that had closed: its cutoff has passed."""
+    terms.plan(cycle="5 days", alignment="anniversary", grace_days=0)
+    terms.usage("1")
+    terms.fee("5")
+    terms.plan("next", cycle="5 days", alignment="anniversary", grace_days=0)
+    terms.usage("2", plan="next")
+    terms.fee("10", plan="next")
+    terms.subscribe("01-06", "01-16")
+    terms.change_plan("01-11", "next", known="01-11T09:00:00", anchor_date="2026-01-11")
+    terms.use("01-07", 4)
+    terms.use("01-12", 6)
+    return [
+        ("01-06", "recurring", "fee", "01-06", "01-11", "5.00"),
+        # billed with the period that had closed, before the change was told
+        ("01-11", "recurring", "fee", "01-11", "01-16", "5.00"),
+        ("01-11", "usage", "usage", "01-06", "01-11", "4.00"),
+        ("01-16", "usage", "usage", "01-11", "01-16", "12.00"),
+        ("01-16", "recurring", "fee", "01-11", "01-16", "5.00"),
+    ]
+
+
+@scenario
 def migration(terms: Terms) -> dict[str, list[Line]]:
     """All who are on the plan then, at midnight of their own zone."""
     terms.plan()
