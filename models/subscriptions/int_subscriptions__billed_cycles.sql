@@ -92,8 +92,8 @@ select
     cycles.is_last,
     -- When what begins it had become known; its end may have become known later.
     greatest(terms.known_at, plans.recorded_at) as begin_known_at,
-    -- No period of a subscription closes before an earlier one, whatever grace a later plan has. An end
-    -- that falls on the cycle's own moves nothing, however late it is told: that cutoff may have passed.
+    -- No period of a subscription closes before an earlier one, whatever grace a later plan has. An
+    -- end on the cycle's own moves nothing, however late it is told: that cutoff may have passed.
     max({{ cutoff(
         "(case when pooled_plans.plan_id is null then cycles.period_to else cycles.cycle_to end"
         ~ " + plans.grace_days * interval '1 day')",
