@@ -52,17 +52,9 @@ due as (
         fee_stretches.charge_id,
         'recurring' as line_kind,
         fee_stretches.stretch_from as fee_from,
-        case
-            when fee_stretches.next_invoice_number <= fee_stretches.posted_invoice_number
-                then fee_stretches.next_from
-            else fee_periods.full_to
-        end as fee_to,
+        coalesce(fee_stretches.known_to, fee_periods.full_to) as fee_to,
         fee_stretches.stretch_from_date as fee_from_date,
-        case
-            when fee_stretches.next_invoice_number <= fee_stretches.posted_invoice_number
-                then fee_stretches.next_from_date
-            else fee_periods.full_to_date
-        end as fee_to_date,
+        coalesce(fee_stretches.known_to_date, fee_periods.full_to_date) as fee_to_date,
         fee_stretches.proration,
         fee_stretches.quantity,
         fee_stretches.unit_price,

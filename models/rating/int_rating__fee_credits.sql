@@ -44,7 +44,7 @@ unused as (
         fee_stretches.*,
         fee_periods.customer_id,
         fee_periods.currency,
-        fee_periods.full_to,
+        coalesce(fee_stretches.known_to, fee_periods.full_to) as billed_to,
         billed_cycles.cutoff_at,
         case
             when fee_stretches.proration = 'seconds'
@@ -112,7 +112,7 @@ select
     exact.posted_invoice_number as billed_invoice_number,
     exact.stretch_from as billed_fee_from,
     exact.next_from as credit_from,
-    exact.full_to as credit_to,
+    exact.billed_to as credit_to,
     exact.next_from_date as credit_from_date,
     row_number() over (
         partition by

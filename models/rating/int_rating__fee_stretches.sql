@@ -519,47 +519,132 @@ posted as (
         ) as posted_invoice_number
     from postable
 
+),
+
+followed as (
+
+    select
+        posted.*,
+        lead(posted.changes_at) over (
+            partition by
+                posted.subscription_id, posted.term_id, posted.charge_id, posted.timing,
+                posted.every_cycles, posted.fee_index
+            order by posted.changes_at
+        ) as next_from,
+        lead(posted.changes_date) over (
+            partition by
+                posted.subscription_id, posted.term_id, posted.charge_id, posted.timing,
+                posted.every_cycles, posted.fee_index
+            order by posted.changes_at
+        ) as next_from_date,
+        lead(posted.posted_invoice_number) over (
+            partition by
+                posted.subscription_id, posted.term_id, posted.charge_id, posted.timing,
+                posted.every_cycles, posted.fee_index
+            order by posted.changes_at
+        ) as next_invoice_number,
+        lead(posted.cut_period_number) over (
+            partition by
+                posted.subscription_id, posted.term_id, posted.charge_id, posted.timing,
+                posted.every_cycles, posted.fee_index
+            order by posted.changes_at
+        ) as next_cut_period_number
+    from posted
+
+),
+
+-- Boundaries that were known before an earlier one was: an end that a fee was billed to, and then
+-- a change before it. There are few: a change that nothing overtook is met as the next one.
+overtaken as (
+
+    select
+        subscription_id,
+        term_id,
+        charge_id,
+        timing,
+        every_cycles,
+        fee_index,
+        changes_at,
+        changes_date,
+        known_invoice_number
+    from posted
+    where known_invoice_number < posted_invoice_number
+
+),
+
+known_ends as (
+
+    select
+        followed.subscription_id,
+        followed.term_id,
+        followed.charge_id,
+        followed.timing,
+        followed.every_cycles,
+        followed.fee_index,
+        followed.changes_at,
+        min(overtaken.changes_at) as known_to,
+        min(overtaken.changes_date) as known_to_date
+    from followed
+    inner join overtaken
+        on
+            followed.subscription_id = overtaken.subscription_id
+            and followed.term_id = overtaken.term_id
+            and followed.charge_id = overtaken.charge_id
+            and followed.timing = overtaken.timing
+            and followed.every_cycles = overtaken.every_cycles
+            and followed.fee_index = overtaken.fee_index
+            and followed.changes_at < overtaken.changes_at
+            and followed.posted_invoice_number >= overtaken.known_invoice_number
+    where followed.next_invoice_number > followed.posted_invoice_number
+    group by
+        followed.subscription_id,
+        followed.term_id,
+        followed.charge_id,
+        followed.timing,
+        followed.every_cycles,
+        followed.fee_index,
+        followed.changes_at
+
 )
 
 select
-    posted.subscription_id,
-    posted.term_id,
-    posted.charge_id,
-    posted.timing,
-    posted.every_cycles,
-    posted.fee_index,
-    posted.plan_id,
-    posted.proration,
-    posted.price_row_id,
-    posted.unit_price,
-    cast(posted.quantity as {{ type_quantity() }}) as quantity,
-    posted.is_billed,
-    posted.period_number,
-    posted.changes_at as stretch_from,
-    posted.changes_date as stretch_from_date,
-    posted.posted_invoice_number,
-    lead(posted.changes_at) over (
-        partition by
-            posted.subscription_id, posted.term_id, posted.charge_id, posted.timing,
-            posted.every_cycles, posted.fee_index
-        order by posted.changes_at
-    ) as next_from,
-    lead(posted.changes_date) over (
-        partition by
-            posted.subscription_id, posted.term_id, posted.charge_id, posted.timing,
-            posted.every_cycles, posted.fee_index
-        order by posted.changes_at
-    ) as next_from_date,
-    lead(posted.posted_invoice_number) over (
-        partition by
-            posted.subscription_id, posted.term_id, posted.charge_id, posted.timing,
-            posted.every_cycles, posted.fee_index
-        order by posted.changes_at
-    ) as next_invoice_number,
-    lead(posted.cut_period_number) over (
-        partition by
-            posted.subscription_id, posted.term_id, posted.charge_id, posted.timing,
-            posted.every_cycles, posted.fee_index
-        order by posted.changes_at
-    ) as next_cut_period_number
-from posted
+    followed.subscription_id,
+    followed.term_id,
+    followed.charge_id,
+    followed.timing,
+    followed.every_cycles,
+    followed.fee_index,
+    followed.plan_id,
+    followed.proration,
+    followed.price_row_id,
+    followed.unit_price,
+    cast(followed.quantity as {{ type_quantity() }}) as quantity,
+    followed.is_billed,
+    followed.period_number,
+    followed.changes_at as stretch_from,
+    followed.changes_date as stretch_from_date,
+    followed.posted_invoice_number,
+    followed.next_from,
+    followed.next_from_date,
+    followed.next_invoice_number,
+    followed.next_cut_period_number,
+    case
+        when followed.next_invoice_number <= followed.posted_invoice_number
+            then followed.next_from
+        else known_ends.known_to
+    end as known_to,
+    case
+        when followed.next_invoice_number <= followed.posted_invoice_number
+            then followed.next_from_date
+        else known_ends.known_to_date
+    end as known_to_date
+from followed
+left join known_ends
+    on
+        followed.subscription_id = known_ends.subscription_id
+        and followed.term_id = known_ends.term_id
+        and followed.charge_id = known_ends.charge_id
+        and followed.timing = known_ends.timing
+        and followed.every_cycles = known_ends.every_cycles
+        and followed.fee_index = known_ends.fee_index
+        and followed.changes_at = known_ends.changes_at

@@ -80,10 +80,13 @@ class State:
 
 @dataclass(frozen=True)
 class Boundary:
+    """Posted on an invoice not before those of earlier boundaries; its own is `known_index`."""
+
     instant: datetime
     day: date
     state: State | None
     invoice_index: int
+    known_index: int
 
 
 def track_of(charge: Charge) -> Track:
@@ -265,11 +268,11 @@ class FeeRater:
 
         def add(instant: datetime, state: State | None, known: datetime | None = None) -> None:
             day = self.date_at(fee, instant)
-            posted = self.invoice_of(fee, track[0], instant, known)
+            posted = known_index = self.invoice_of(fee, track[0], instant, known)
             if found:
                 day = max(day, found[-1].day)
                 posted = max(posted, found[-1].invoice_index)
-            found.append(Boundary(instant, day, state, posted))
+            found.append(Boundary(instant, day, state, posted, known_index))
 
         for instant in sorted(instants):
             if not fee.fee_from <= instant < fee.fee_to:
@@ -295,10 +298,14 @@ class FeeRater:
             after = boundaries[place + 1] if place + 1 < len(boundaries) else None
             if here.state is None or here.instant >= fee.fee_to:
                 continue
-            is_cut = after is not None and after.invoice_index <= here.invoice_index
+            # Billed to the next boundary that its invoice knows, be there others before it.
+            known = [
+                one for one in boundaries[place + 1 :] if one.known_index <= here.invoice_index
+            ]
             end, end_date = fee.full_to, fee.full_to_date
-            if is_cut:
-                end, end_date = after.instant, after.day
+            if known:
+                end, end_date = known[0].instant, known[0].day
+            is_cut = bool(known) and known[0] is after
             amount = self.prorate(fee, here, end, end_date)
             billed = FeeLine(
                 charge=here.state.charge,
@@ -322,7 +329,7 @@ class FeeRater:
                         invoice_index=after.invoice_index,
                         period_number=self.started_before(after.instant),
                         begin=after.instant,
-                        end=fee.full_to,
+                        end=billed.end,
                         begin_date=after.day,
                         used_total=self.rounded(used),
                     )

@@ -416,6 +416,43 @@ def change_at_a_closed_end(terms: Terms) -> list[Line]:
 
 
 @scenario
+def change_before_a_known_end(terms: Terms) -> list[Line]:
+    """The bill went to the end that was known; a change that is told later takes from there."""
+    terms.plan()
+    terms.fee("31")
+    terms.plan("next")
+    terms.fee("62", plan="next")
+    terms.subscribe(ends="01-31")
+    terms.change_plan("01-21", "next", known="01-11")
+    return [
+        ("01-01", "recurring", "fee", "01-01", "01-31", "30.00"),
+        # 20 of the 30 days billed are used; the new plan is billed to the same end
+        ("01-31", "credit", "fee", "01-21", "01-31", "-10.00"),
+        ("01-31", "recurring", "fee", "01-21", "01-31", "20.00"),
+    ]
+
+
+@scenario
+def price_before_a_known_end(terms: Terms) -> list[Line]:
+    """A change is one of the fee only since its price was told, weeks after the change itself."""
+    terms.plan()
+    terms.fee("90", every_cycles="3")
+    terms.plan("next")
+    terms.fee("90", plan="next", every_cycles="3")
+    told = {"valid_from": "2026-02-25", "recorded_at": "2026-02-22T09:00:00Z"}
+    terms.price("fee", "next", unit_price="180", **told)
+    terms.subscribe(ends="03-21")
+    terms.change_plan("02-25", "next", known="01-11")
+    return [
+        # 79 of the quarter's 90 days
+        ("01-01", "recurring", "fee", "01-01", "03-21", "79.00"),
+        # 55 of them at the old price, 24 at the new one
+        ("03-01", "credit", "fee", "02-25", "03-21", "-24.00"),
+        ("03-01", "recurring", "fee", "02-25", "03-21", "48.00"),
+    ]
+
+
+@scenario
 def migration(terms: Terms) -> dict[str, list[Line]]:
     """All who are on the plan then, at midnight of their own zone."""
     terms.plan()
