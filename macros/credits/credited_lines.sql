@@ -1,8 +1,8 @@
 {#
     Usage lines that draw on credits day by day (int_credits__lines), with what rating says of each:
-    price rows of periods whose customer has grants in what they are priced in. A charge that shares
-    or carries over its allowance draws when the period closes; so does a volume price, which may fall
-    as usage grows.
+    price rows that take usage, of periods whose customer has grants in what they are priced in. A
+    charge that shares or carries over its allowance draws when the period closes; so does a volume
+    price, which may fall as usage grows.
 
     The days of a line, a million where lines are thousands, go by its line_number: 60 bits of the
     digest of its key, and not its place among them, so that a model built alone still finds the days
@@ -75,6 +75,24 @@
 
     ),
 
+    matched_rows as (
+
+        select
+            subscription_id,
+            period_number,
+            charge_id,
+            part_number,
+            price_row_id
+        from {{ ref("int_rating__matched_rows") }}
+        group by
+            subscription_id,
+            period_number,
+            charge_id,
+            part_number,
+            price_row_id
+
+    ),
+
     drawing_rows as (
 
         select
@@ -109,6 +127,13 @@
                 price_rows.subscription_id = periods.subscription_id
                 and price_rows.period_number = periods.period_number
                 and price_rows.priced_in = periods.currency
+        inner join matched_rows
+            on
+                price_rows.subscription_id = matched_rows.subscription_id
+                and price_rows.period_number = matched_rows.period_number
+                and price_rows.charge_id = matched_rows.charge_id
+                and price_rows.part_number = matched_rows.part_number
+                and price_rows.price_row_id = matched_rows.price_row_id
         left join allowance_charges
             on
                 price_rows.plan_id = allowance_charges.plan_id

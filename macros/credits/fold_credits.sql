@@ -619,6 +619,7 @@
             "create temporary table credit_fold_left as select account_number, demand_number,"
             ~ " posted_date, usage_date, subscription_id, product_id, meter, is_true_up, left_total"
             ~ " from credit_fold_demands where stretch_number = " ~ stretch_number ~ " and " ~ part
+            ~ " and account_number in (select account_number from credit_fold_runs)"
         ) -%}
         {%- for row in runs -%}
             {%- do run_query("drop table if exists credit_fold_pass") -%}
@@ -659,6 +660,9 @@
         where
             stretch_number = {{ stretch_number }}
             and {{ part }}
+            and account_number in (
+                select account_number from credit_fold_grants where left_total > 0
+            )
         group by account_number
 
     ),

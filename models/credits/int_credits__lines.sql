@@ -3,4 +3,5 @@
 -- depends_on: {{ ref('int_rating__price_rows') }}
 -- depends_on: {{ ref('int_rating__allowance_charges') }}
 -- depends_on: {{ ref('int_rating__limits') }}
+-- depends_on: {{ ref('int_rating__matched_rows') }}
 {{ credited_lines() }}
