@@ -122,9 +122,38 @@ late_fees as (
 
 ),
 
+-- A plan that was to follow may not come to be after all: no fee period tells of its fee any more,
+-- only the bill does.
+late_bills as (
+
+    select distinct
+        posted_fees.subscription_id,
+        posted_fees.customer_id,
+        {{ number_of_rated_line(
+            'posted_fees.subscription_id',
+            'coalesce(posted_fees.adjusts_rated_line_id, posted_fees.rated_line_id)'
+        ) }} as period_number,
+        date_trunc('day', changed_customers.recorded_at) + interval '1 day' as known_at
+    from changed_customers
+    inner join {{ source('ledger', 'lines') }} as posted_fees
+        on
+            changed_customers.customer_id = posted_fees.customer_id
+            and changed_customers.recorded_at >= posted_fees.cutoff_at
+            and posted_fees.period_from
+            > cast(changed_customers.from_date as {{ type_timestamp() }}) - interval '1 day'
+    where
+        posted_fees.line_kind = 'recurring'
+        and not changed_customers.is_everywhere
+
+),
+
 known_periods as (
 
     select * from late_fees
+
+    union
+
+    select * from late_bills
 
     union
 

@@ -201,13 +201,48 @@ def late_fee_facts(
     return facts
 
 
+def late_bill_facts(
+    name: str,
+    periods: list[Period],
+    late: list[LateRow],
+    documents: list[Invoice],
+    as_of_at: datetime,
+) -> set[tuple[int, datetime]]:
+    """(invoice, when it was known) of rows that came in after a fee was billed from later on.
+
+    A plan that was to follow may not come to be: then no fee period of today's tells of its fee.
+    """
+    numbers = numbers_by_document(name, periods, documents)
+    facts = set()
+    for document in documents:
+        for line in document.lines:
+            if line.kind != "recurring":
+                continue
+            number = numbers[line.adjusts] if line.adjusts else document.cycle
+            facts |= {
+                (number, midnight_after(row.recorded_at))
+                for row in late
+                if midnight_after(row.recorded_at) <= as_of_at
+                and document.cutoff <= row.recorded_at
+                and row.holds_from is not None
+                and line.period_from >= row.holds_from
+            }
+    return facts
+
+
+def numbers_by_document(
+    name: str, periods: list[Period], documents: list[Invoice]
+) -> dict[str, int]:
+    numbers = {f"{name}@{one.to_date.isoformat()}": one.number for one in periods}
+    numbers |= {f"{name}@{one.from_date.isoformat()}": 0 for one in periods[:1]}
+    return numbers | {one.invoice_id: one.cycle for one in documents if one.cycle is not None}
+
+
 def corrected_so_far(
     name: str, periods: list[Period], documents: list[Invoice]
 ) -> tuple[dict[Key, dict[str, Fraction | None]], dict[Key, Line], FeeCredits]:
     """What has been posted of each line in earlier closes, corrections included."""
-    numbers = {f"{name}@{one.to_date.isoformat()}": one.number for one in periods}
-    numbers |= {f"{name}@{one.from_date.isoformat()}": 0 for one in periods[:1]}
-    numbers |= {one.invoice_id: one.cycle for one in documents if one.cycle is not None}
+    numbers = numbers_by_document(name, periods, documents)
     posted: dict[Key, dict[str, Fraction | None]] = {}
     described: dict[Key, Line] = {}
     fees = FeeCredits()
@@ -269,6 +304,7 @@ def correct_customer(
             for number, known_at in late_facts(own, usages, as_of_at)
             | late_catalog_facts(own, late_rows, as_of_at)
             | late_fee_facts(catalog, named[name], own, late_rows, as_of_at)
+            | late_bill_facts(name, own, late_rows, invoices[name], as_of_at)
             if known_at <= corrected_until(catalog, own[max(number, 1) - 1])
         }
         for name, own in periods.items()

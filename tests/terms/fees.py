@@ -99,6 +99,28 @@ def withdrawn(terms: Terms) -> list[Line]:
 
 
 @scenario
+def withdrawn_after_the_bill(terms: Terms) -> list[Line]:
+    """A plan that was to follow, billed ahead and taken back: no fee of it is left to be asked."""
+    terms.plan()
+    terms.usage("1")
+    terms.plan("big")
+    terms.usage("1", plan="big")
+    terms.fee("56", plan="big")
+    terms.subscribe(ends="03-01")
+    terms.change_plan("02-25", "big", known="01-20")
+    terms.change_plan("02-25", "big", known="02-20", withdrawn="true")
+    terms.use("01-10", 3)
+    terms.use("02-26", 5)
+    return [
+        ("02-01", "usage", "usage", "01-01", "02-01", "3.00"),
+        # 56 x 4 / 28
+        ("02-01", "recurring", "fee", "02-25", "03-01", "8.00"),
+        ("03-01", "usage", "usage", "02-01", "03-01", "5.00"),
+        ("03-01", "recurring", "fee", "02-25", "03-01", "-8.00"),
+    ]
+
+
+@scenario
 def end_known_ahead(terms: Terms) -> list[Line]:
     terms.plan()
     terms.fee("31")

@@ -230,3 +230,29 @@ def overage_of_a_quarter(terms: Terms) -> list[Line]:
         # 0.2 x (400 - 300) less what was
         ("04-01", "overage", "overage_of_a_quarter", ANY, ANY, "10.00"),
     ]
+
+
+@scenario
+def ended_before_the_next_plan(terms: Terms) -> list[Line]:
+    """The fee of a plan that was to follow was billed ahead: the end before it gives it back."""
+    terms.plan()
+    terms.usage("1")
+    terms.plan("big")
+    terms.usage("1", plan="big")
+    terms.fee("56", plan="big")
+    values = {"amount": 28, "overage_factor": 2}
+    terms.commit(subscription_id="ended_before_the_next_plan", **values)
+    terms.subscribe()
+    terms.change_plan("02-15", "big", known="01-20")
+    terms.change("end", "02-10", known="02-20")
+    terms.use("01-10", 28)
+    terms.use("02-05", 40)
+    return [
+        ("02-01", "usage", "usage", "01-01", "02-01", "28.00"),
+        # 56 x 14 / 28
+        ("02-01", "recurring", "fee", "02-15", "03-01", "28.00"),
+        ("02-10", "usage", "usage", "02-01", "02-10", "40.00"),
+        # 28 x 9 / 28 were committed; the fee that goes back counts no more
+        ("02-10", "overage", "ended_before_the_next_plan", ANY, ANY, "31.00"),
+        ("02-10", "recurring", "fee", "02-15", "03-01", "-28.00"),
+    ]
