@@ -36,7 +36,8 @@ discount_sums as (
 
 ),
 
--- What was billed, by this run or an earlier one, before and after discounts.
+-- What was billed, by this run or an earlier one, before and after discounts. A fee is given back
+-- as it was corrected by then: a late row of the catalogue moves it, late usage its discounts.
 billed as (
 
     select
@@ -62,28 +63,6 @@ billed as (
     from (
         {{ closed_lines("line_kind = 'recurring'", states=true) }}
     ) as closed_lines
-
-),
-
--- As it was corrected by then: a fee that a late row of the catalogue moved is given back as such.
--- (What late usage moves of its discounts is not.)
-billed_states as (
-
-    select
-        billed.*,
-        max(
-            case
-                when {{ is_first_rating('billed.invoice_number_in_subscription') }}
-                    then billed.gross_total
-            end
-        ) over (
-            partition by
-                billed.subscription_id,
-                billed.charge_id,
-                {{ own_number('billed.invoice_number_in_subscription') }},
-                billed.period_from
-        ) as first_gross_total
-    from billed
 
 ),
 
@@ -156,17 +135,13 @@ states as (
         {{ state_number('billed.invoice_number_in_subscription') }}
         <= {{ reopened_number('0', 'fee_credits.made_at') }} as is_known
     from made_credits as fee_credits
-    inner join billed_states as billed
+    inner join billed
         on
             fee_credits.subscription_id = billed.subscription_id
             and fee_credits.charge_id = billed.charge_id
             and fee_credits.billed_invoice_number
             = {{ own_number('billed.invoice_number_in_subscription') }}
             and fee_credits.billed_fee_from = billed.period_from
-            and (
-                {{ is_first_rating('billed.invoice_number_in_subscription') }}
-                or billed.gross_total is distinct from billed.first_gross_total
-            )
     where {{ has_rows(ref('int_rating__fee_credits')) | lower }}
 
 ),

@@ -10,6 +10,7 @@ from .balances import Owner, settle
 from .catalog import Action, Catalog, Rows, Subscription, read_catalog
 from .corrections import Outcomes, correct_customer
 from .credits import Credits, draw_credits
+from .fee_credits import FeeCredits
 from .invoices import Invoice, Line, invoice_subscription, number_invoices
 from .knowledge import LateRow, knowledge_stops, late_rows
 from .metering import Usage, meter
@@ -144,8 +145,14 @@ def bill_customer(
             for one in owned
         }
 
+    def remake(name: str, fees: FeeCredits) -> list[Invoice]:
+        subscription = next(one for one in owned if one.subscription_id == name)
+        rated = account.subscriptions[name].rated
+        corrected = {bill: (fees.gross[bill], net) for bill, net in fees.bills.items()}
+        return invoice_subscription(catalog, subscription, rated, as_of_at, corrected)
+
     restated = correct_customer(
-        catalog, owned, usages, late, own, restate, since, as_of_at, outcomes
+        catalog, owned, usages, late, own, restate, remake, since, as_of_at, outcomes
     )
     for restated_at, name, number in sorted(restated):
         # A draft's corrections reach periods that have not started.

@@ -26,6 +26,8 @@ TOTALS = ("discount_total", "line_total", "unit_total")
 MEASURES = ("quantity", "rated_quantity", "event_count", "amount", *TOTALS)
 #: All invoices of some subscriptions, as if closed periods were known at an instant.
 Restate = Callable[[datetime], dict[str, list[Invoice]]]
+#: The invoices of a subscription, their credits made on what its fees came to.
+Remake = Callable[[str, FeeCredits], list[Invoice]]
 
 
 @dataclass
@@ -258,7 +260,7 @@ def corrected_so_far(
                     sums[measure] = (sums[measure] or Fraction(0)) + value
             described[key] = line
             if document.action != "void":
-                fees.note(key, line, sums["line_total"] or Fraction(0))
+                fees.note(key, line, sums)
     return posted, described, fees
 
 
@@ -285,6 +287,7 @@ def correct_customer(
     late_rows: list[LateRow],
     invoices: dict[str, list[Invoice]],
     restate: Restate,
+    remake: Remake,
     since: datetime,
     as_of_at: datetime,
     outcomes: Outcomes,
@@ -324,6 +327,8 @@ def correct_customer(
         depending = dependents(catalog, subscription)
         closed_before = [one for one in invoices[name] if one.cutoff <= since]
         posted, described, fees = corrected_so_far(name, periods[name], closed_before)
+        if depending != "all" and closed_before and facts[name]:
+            give_back(periods[name], invoices[name], since + DAY, fees, remake)
         taken: set[tuple[int, datetime]] = set()
         desk = outcomes.desks.setdefault(name, Desk(name))
         own_closes = closes[name]
@@ -360,14 +365,14 @@ def correct_customer(
                 if key not in posted:
                     posted[key] = measures_of(line)
                     described[key] = line
-                    fees.note(key, line, posted[key]["line_total"])
+                    fees.note(key, line, posted[key])
             found = lines_of(stated[close][name], late)
             added = []
             for key in sorted(found.keys() | {one for one in posted if one[0] in late}):
                 # Bills come before their credits: a credit is on a later invoice.
                 line = fees.standing(key, found[key]) if key in found else described[key]
                 now = measures_of(line) if key in found else {}
-                fees.note(key, line, now.get("line_total") or Fraction(0))
+                fees.note(key, line, now)
                 now = kept(now, desk, invoices[name], key)
                 before = posted.get(key, {})
                 if all(
@@ -378,6 +383,8 @@ def correct_customer(
                 described[key] = line
                 added.append((key, replace(line, **difference(line, now, before))))
                 posted[key] = now
+            if depending != "all":
+                give_back(periods[name], invoices[name], close, fees, remake)
             post(subscription, periods[name], invoices[name], close, added, as_of_at)
         restated |= act(desk, waiting, datetime.max, *states, outcomes, as_of_at)
     return restated
@@ -454,7 +461,7 @@ def perform(
         if key not in posted:
             posted[key] = measures_of(line)
             described[key] = line
-            fees.note(key, line, posted[key]["line_total"])
+            fees.note(key, line, posted[key])
     if action.action in ("void", "reissue"):
         now, restated = own, set()
         if action.action == "reissue":
@@ -465,7 +472,7 @@ def perform(
                 found = lines_of(stated[close][name], {number})
                 now = {key: fees.standing(key, line) for key, line in sorted(found.items())}
                 for key, line in now.items():
-                    fees.note(key, line, Fraction(line.line_total))
+                    fees.note(key, line, measures_of(line))
                 restated = {(close, name, number)}
         else:
             desk.voided.add(target.invoice.invoice_id)
@@ -540,6 +547,19 @@ def replace_own_lines(invoices: list[Invoice], stated: list[Invoice], closing: s
     for number in closing:
         found = [one for one in stated if one.cycle == number]
         invoices[:] = [one for one in invoices if one.cycle != number] + found
+
+
+def give_back(
+    periods: list[Period],
+    invoices: list[Invoice],
+    close: datetime,
+    fees: FeeCredits,
+    remake: Remake,
+) -> None:
+    """The documents that close then or later, their credits of the fees as corrected by now."""
+    coming = {one.number for one in periods if one.cutoff_at >= close}
+    if coming:
+        replace_own_lines(invoices, remake(periods[0].subscription.subscription_id, fees), coming)
 
 
 def post(

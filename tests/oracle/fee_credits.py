@@ -15,18 +15,23 @@ Bill = tuple[int, str, datetime]
 @dataclass
 class FeeCredits:
     """Of one subscription: what each credit gave back when it was made, and what each fee in
-    advance comes to. A void moves neither: the fee counts also while its invoice is void.
+    advance comes to, also before discounts. A void moves neither: the fee counts also while its
+    invoice is void.
     """
 
     given: dict[Key, Fraction] = field(default_factory=dict)
     bills: dict[Bill, Fraction] = field(default_factory=dict)
+    gross: dict[Bill, Fraction] = field(default_factory=dict)
 
-    def note(self, key: Key, line: Line, total: Fraction) -> None:
-        """A line comes to `total` from now on."""
+    def note(self, key: Key, line: Line, measures: dict[str, Fraction | None]) -> None:
+        """A line comes to this from now on."""
+        total = measures.get("line_total") or Fraction(0)
         if line.kind == "credit" and total != 0:
             self.given.setdefault(key, total)
         if line.kind == "recurring":
-            self.bills[key[0], line.charge_id, line.period_from] = total
+            bill = (key[0], line.charge_id, line.period_from)
+            self.bills[bill] = total
+            self.gross[bill] = total + (measures.get("discount_total") or Fraction(0))
 
     def standing(self, key: Key, line: Line) -> Line:
         """A line as rated again: what was given back stays, but never more than is billed."""

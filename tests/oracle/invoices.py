@@ -169,11 +169,11 @@ def limit_usage(parts: list[Part], drafts: list[Draft]) -> list[Draft]:
     return top_ups
 
 
-def credit_total(credit: FeeCredit, billed: Draft, currency: str) -> Fraction:
+def credit_total(credit: FeeCredit, gross: Fraction, net: Fraction, currency: str) -> Fraction:
     """- (net billed - net used): never more than was billed, never a charge."""
-    used, net = credit.used_total, billed.left
-    if billed.discounted != 0:
-        exact = used * net / billed.gross if billed.gross else Fraction(0)
+    used = credit.used_total
+    if gross != net:
+        exact = used * net / gross if gross else Fraction(0)
         used = half_away(exact, exponent(currency))
     return -min(max(net - used, Fraction(0)), net)
 
@@ -209,8 +209,13 @@ def invoice_subscription(
     subscription: Subscription,
     rated: dict[int, PeriodUsage],
     as_of_at: datetime,
+    corrected: dict[tuple[int, str, datetime], tuple[Fraction, Fraction]] | None = None,
 ) -> list[Invoice]:
-    """The opening invoice and one a started period; a cycle without lines has no document."""
+    """The opening invoice and one a started period; a cycle without lines has no document.
+
+    `corrected` says, by invoice, charge and begin, what fees came to in corrections, before and
+    after discounts: a credit is of that.
+    """
     periods = list_periods(catalog, subscription, as_of_at, beyond=1)
     if not periods:
         return []
@@ -236,7 +241,11 @@ def invoice_subscription(
         discounter.apply("invoice", own, known_until)
     for credit in fees.credits:
         if id(credit.billed) in billed and credit.invoice_index in drafts:
-            total = credit_total(credit, billed[id(credit.billed)], subscription.currency)
+            fee, bill = credit.billed, billed[id(credit.billed)]
+            gross, net = (corrected or {}).get(
+                (fee.invoice_index, fee.charge.charge_id, fee.begin), (bill.gross, bill.left)
+            )
+            total = credit_total(credit, gross, net, subscription.currency)
             if total != 0:
                 drafts[credit.invoice_index].append(credit_draft(credit, total))
     started = [period for period in periods if period.number in drafts]

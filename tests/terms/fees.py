@@ -1,5 +1,7 @@
 """Plan changes, seats, pauses, trials, ends: fees and what goes back of them."""
 
+from datetime import datetime
+
 from tests.terms.builder import Line, Terms, scenario
 
 
@@ -39,6 +41,65 @@ def downgrade_with_discount(terms: Terms) -> list[Line]:
         # 10 % of 21.00 + 31.00 is 5.20, of which 5.20 x 21 / 52 = 2.10
         ("02-01", "recurring", "fee", "01-11", "02-01", "18.90"),
         ("02-01", "recurring", "fee", "02-01", "03-01", "27.90"),
+    ]
+
+
+@scenario
+def credit_of_a_corrected_fee(terms: Terms) -> dict[str, list[Line]]:
+    """Late usage takes over some of a fee's discount: what goes back is of what was paid by then.
+
+    The same of a subscription whose closes rate all periods again (it has a commitment).
+    """
+    terms.plan()
+    terms.fee("31")
+    terms.usage("1")
+    for suffix in ("alone", "committed"):
+        terms.subscribe(ends="03-01", suffix=suffix)
+        terms.discount(1, "invoice", suffix, amount=20)
+        terms.change("quantity", "02-15", suffix=suffix, charge_id="fee", quantity=2)
+        terms.use("01-10", 69, suffix=suffix)
+        terms.use("01-20", 55, suffix=suffix, loaded_at=datetime(2026, 2, 5))
+    name = terms.id("committed")
+    terms.commit("committed", subscription_id=name, amount=1)
+    lines = [
+        ("01-01", "recurring", "fee", "01-01", "02-01", "11.00"),
+        # 20 of 31 + 69 are 6.20 and 13.80
+        ("02-01", "recurring", "fee", "02-01", "03-01", "24.80"),
+        ("02-01", "usage", "usage", "01-01", "02-01", "55.20"),
+        # 20 of 31 + 124 are 4.00 and 16.00
+        ("03-01", "recurring", "fee", "02-01", "03-01", "2.20"),
+        ("03-01", "usage", "usage", "01-01", "02-01", "52.80"),
+        # used 31 x 14 / 28 = 15.50, net 15.50 x 27 / 31 = 13.50
+        ("03-01", "credit", "fee", "02-15", "03-01", "-13.50"),
+        # 62 x 14 / 28 - 20
+        ("03-01", "recurring", "fee", "02-15", "03-01", "11.00"),
+    ]
+    return {"alone": lines, "committed": lines}
+
+
+@scenario
+def credit_after_a_correction(terms: Terms) -> list[Line]:
+    """A fee of twice ten days, corrected after the first ten and given back after the others."""
+    terms.plan(cycle="10 days", alignment="anniversary")
+    terms.fee("20", every_cycles=2)
+    terms.usage("1")
+    terms.subscribe("01-05", "02-14")
+    terms.discount(1, "invoice", amount=10)
+    terms.seats("02-09", 2)
+    terms.use("01-18", 30)
+    terms.use("01-20", 50, loaded_at=datetime(2026, 1, 29))
+    return [
+        ("01-05", "recurring", "fee", "01-05", "01-25", "10.00"),
+        # 10 of 20 + 30 are 4.00 and 6.00
+        ("01-25", "recurring", "fee", "01-25", "02-14", "16.00"),
+        ("01-25", "usage", "usage", "01-15", "01-25", "24.00"),
+        # 10 of 20 + 80 are 2.00 and 8.00
+        ("02-04", "recurring", "fee", "01-25", "02-14", "2.00"),
+        ("02-04", "usage", "usage", "01-15", "01-25", "48.00"),
+        # used 20 x 15 / 20 = 15.00, net 15.00 x 18 / 20 = 13.50
+        ("02-14", "credit", "fee", "02-09", "02-14", "-4.50"),
+        # 40 x 5 / 20 - 10
+        ("02-14", "recurring", "fee", "02-09", "02-14", "0.00"),
     ]
 
 
