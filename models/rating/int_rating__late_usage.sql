@@ -8,7 +8,7 @@
 
 -- Closed periods of which usage, a void, or a row of the catalogue came in after their cutoff, and
 -- the close that corrects them: the subscription's next invoice, or the first of the next month if
--- that is far.
+-- that is far by what is known then.
 with
 
 build_window as (
@@ -23,8 +23,51 @@ periods as (
 
 ),
 
--- Usage of a closed period is of a day before its load day. A close takes what came in a month
--- before it at the most.
+recorded_changes as (
+
+    select
+        recorded_at,
+        change = 'end'
+        and coalesce(changes_on_date, cast(changes_at_instant as date))
+        < cast(recorded_at as date) as is_late_end,
+        row_number() over (
+            partition by
+                subscription_id,
+                change,
+                changes_on_date,
+                changes_at_instant
+            order by recorded_at
+        ) as version_number
+    from {{ ref('stg_catalog__subscription_changes') }}
+    where change in ('end', 'plan')
+
+),
+
+-- A close takes what came in a month before it at the most; or two, where what waited for an
+-- invoice has to go on without it: the change that was to make it was taken back, or an end was
+-- told that lies before it.
+reaches as (
+
+    select
+        build_window.open_from - case
+            when
+                exists (
+                    select 1 from recorded_changes
+                    where
+                        (recorded_changes.version_number > 1 or recorded_changes.is_late_end)
+                        and recorded_changes.recorded_at
+                        >= build_window.open_from - interval '33 days'
+                        and recorded_changes.recorded_at < build_window.as_of_at
+                )
+                then interval '64 days'
+            else interval '33 days'
+        end as known_from,
+        build_window.as_of_at
+    from build_window
+
+),
+
+-- Usage of a closed period is of a day before its load day.
 late_buckets as (
 
     select distinct
@@ -32,8 +75,8 @@ late_buckets as (
         rollups.bucket_from,
         rollups.load_day
     from {{ ref('int_metering__rollups') }} as rollups
-    inner join build_window
-        on rollups.load_day >= cast(build_window.open_from - interval '33 days' as date)
+    inner join reaches
+        on rollups.load_day >= cast(reaches.known_from as date)
     where
         rollups.outcome = 'metered'
         and rollups.bucket_from < cast(rollups.load_day as {{ type_timestamp() }})
@@ -46,10 +89,10 @@ late_rows as (
     from (
         {{ late_catalog_rows() }}
     ) as late_catalog_rows
-    inner join build_window
+    inner join reaches
         on
-            late_catalog_rows.recorded_at < build_window.as_of_at
-            and late_catalog_rows.recorded_at >= build_window.open_from - interval '33 days'
+            late_catalog_rows.recorded_at < reaches.as_of_at
+            and late_catalog_rows.recorded_at >= reaches.known_from
 
 ),
 
@@ -217,25 +260,50 @@ knowledge as (
 
     select distinct
         subscription_id,
-        known_at
+        known_at,
+        case
+            when date_trunc('month', known_at) = known_at then known_at
+            else date_trunc('month', known_at) + interval '1 month'
+        end as collected_at
     from late_periods
 
 ),
 
+-- Cutoffs follow the numbers.
 next_closes as (
 
     select
         knowledge.subscription_id,
         knowledge.known_at,
+        knowledge.collected_at,
+        min(periods.period_number) as period_number,
         min(periods.cutoff_at) as cutoff_at
     from knowledge
-    inner join periods
+    left join periods
         on
             knowledge.subscription_id = periods.subscription_id
             and knowledge.known_at <= periods.cutoff_at
     group by
         knowledge.subscription_id,
-        knowledge.known_at
+        knowledge.known_at,
+        knowledge.collected_at
+
+),
+
+awaited as (
+
+    select distinct
+        subscription_id,
+        collected_at,
+        period_number
+    from next_closes
+    where cutoff_at > collected_at
+
+),
+
+foreseen_cutoffs as (
+
+    {{ foreseen_cutoffs('awaited') }}
 
 ),
 
@@ -245,22 +313,47 @@ pool_members as (
 
 ),
 
+-- An end that was told after that day, and lies before the period that was running on it, leaves
+-- nothing of which invoice had been next then: so what was not posted on that day is on the next.
+reconsidered as (
+
+    select
+        next_closes.subscription_id,
+        next_closes.known_at,
+        next_closes.collected_at + interval '1 month' as cutoff_at
+    from next_closes
+    inner join lives
+        on next_closes.subscription_id = lives.subscription_id
+    where
+        next_closes.cutoff_at is null
+        and lives.end_recorded_at >= next_closes.collected_at
+
+),
+
+-- What waited for an invoice that never came closes on the next first of a month: by then none is
+-- within a month of it any more.
 own_closes as (
 
     select
-        knowledge.subscription_id,
+        next_closes.subscription_id,
         case
-            when next_closes.cutoff_at <= knowledge.known_at + interval '1 month'
-                then next_closes.cutoff_at
-            when date_trunc('month', knowledge.known_at) = knowledge.known_at
-                then knowledge.known_at
-            else date_trunc('month', knowledge.known_at) + interval '1 month'
+            when next_closes.cutoff_at <= next_closes.collected_at then next_closes.cutoff_at
+            when foreseen_cutoffs.foreseen_at <= next_closes.known_at + interval '1 month'
+                then least(next_closes.cutoff_at, next_closes.collected_at + interval '1 month')
+            else next_closes.collected_at
         end as cutoff_at
-    from knowledge
-    left join next_closes
+    from next_closes
+    left join foreseen_cutoffs
         on
-            knowledge.subscription_id = next_closes.subscription_id
-            and knowledge.known_at = next_closes.known_at
+            next_closes.subscription_id = foreseen_cutoffs.subscription_id
+            and next_closes.collected_at = foreseen_cutoffs.collected_at
+
+    union all
+
+    select
+        subscription_id,
+        cutoff_at
+    from reconsidered
 
 ),
 
@@ -302,6 +395,19 @@ taken as (
         late_periods.subscription_id,
         late_periods.period_number,
         late_periods.known_at
+
+    union all
+
+    select
+        late_periods.subscription_id,
+        late_periods.period_number,
+        late_periods.known_at,
+        reconsidered.cutoff_at
+    from late_periods
+    inner join reconsidered
+        on
+            late_periods.subscription_id = reconsidered.subscription_id
+            and late_periods.known_at = reconsidered.known_at
 
 ),
 

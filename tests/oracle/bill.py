@@ -8,7 +8,7 @@ from .actions import ordered
 from .allowances import cover
 from .balances import Owner, settle
 from .catalog import Action, Catalog, Rows, Subscription, read_catalog
-from .corrections import Outcomes, correct_customer
+from .corrections import Cutoffs, Outcomes, correct_customer
 from .credits import Credits, draw_credits
 from .fee_credits import FeeCredits
 from .invoices import Invoice, Line, invoice_subscription, number_invoices
@@ -101,6 +101,7 @@ def bill_customer(
     usages: list[Usage],
     late: list[LateRow],
     account: Account,
+    cutoffs: Cutoffs,
     since: datetime,
     as_of_at: datetime,
     outcomes: Outcomes,
@@ -152,7 +153,7 @@ def bill_customer(
         return invoice_subscription(catalog, subscription, rated, as_of_at, corrected)
 
     restated = correct_customer(
-        catalog, owned, usages, late, own, restate, remake, since, as_of_at, outcomes
+        catalog, owned, usages, late, own, restate, remake, cutoffs, since, as_of_at, outcomes
     )
     for restated_at, name, number in sorted(restated):
         # A draft's corrections reach periods that have not started.
@@ -262,6 +263,17 @@ def bill(catalog_rows: Rows, raw_rows: list[dict], as_of_day: date) -> Bill:
         as_of_at,
     ]
     catalogs = {stop: read_catalog(catalog_rows, stop) for stop in stops[:-1]} | {as_of_at: catalog}
+
+    def cutoffs(name: str, known_at: datetime) -> list[datetime]:
+        """Of a subscription's periods, as known then (what is to come is known by now)."""
+        then = min(known_at, as_of_at)
+        if then not in catalogs:
+            catalogs[then] = read_catalog(catalog_rows, then)
+        found = [one for one in catalogs[then].subscriptions if one.subscription_id == name]
+        return [
+            period.cutoff_at for one in found for period in list_periods(catalogs[then], one, then)
+        ]
+
     outcomes = Outcomes()
     orders = {one.action_id: order for order, one in enumerate(ordered(catalog.actions), start=1)}
     for customer_id in catalog.by_customer:
@@ -277,7 +289,9 @@ def bill(catalog_rows: Rows, raw_rows: list[dict], as_of_day: date) -> Bill:
             if known:
                 recent = [one for one in late if one.recorded_at < stop]
                 outcomes.actions = actions_by_subscription(catalogs[stop], orders)
-                bill_customer(catalogs[stop], known, usages, recent, account, since, stop, outcomes)
+                bill_customer(
+                    catalogs[stop], known, usages, recent, account, cutoffs, since, stop, outcomes
+                )
             since = stop
         subscriptions |= account.subscriptions
         billed |= set().union(*account.billed.values())

@@ -28,6 +28,8 @@ MEASURES = ("quantity", "rated_quantity", "event_count", "amount", *TOTALS)
 Restate = Callable[[datetime], dict[str, list[Invoice]]]
 #: The invoices of a subscription, their credits made on what its fees came to.
 Remake = Callable[[str, FeeCredits], list[Invoice]]
+#: The cutoffs of a subscription's periods as they were known at an instant.
+Cutoffs = Callable[[str, datetime], list[datetime]]
 
 
 @dataclass
@@ -75,16 +77,33 @@ def late_facts(
     return facts
 
 
-def close_of(periods: list[Period], known_at: datetime) -> datetime:
-    """The next invoice's cutoff; if that is over a month off, the first of the next month."""
+def close_of(
+    periods: list[Period],
+    cutoffs_known_at: Callable[[datetime], list[datetime]],
+    known_at: datetime,
+) -> datetime:
+    """The next invoice's cutoff; if that is over a month off, the first of the next month.
+
+    How far the invoice is counts as known on that first of a month. What waited for one that never
+    came closes on the first after it: by then no invoice is within the month any more.
+    """
     coming = [period.cutoff_at for period in periods if period.cutoff_at >= known_at]
-    day = add_cycles(known_at.date(), MONTH, 1)
-    if coming and min(coming) <= datetime(day.year, day.month, day.day):
+    first = first_of_a_month(known_at)
+    if coming and min(coming) <= first:
         return min(coming)
-    if known_at.day == 1:
-        return known_at
-    first = add_cycles(date(known_at.year, known_at.month, 1), MONTH, 1)
-    return datetime(first.year, first.month, 1)
+    day = add_cycles(known_at.date(), MONTH, 1)
+    foreseen = [cutoff_at for cutoff_at in cutoffs_known_at(first) if cutoff_at >= known_at]
+    if not foreseen or min(foreseen) > datetime(day.year, day.month, day.day):
+        return first
+    return min([*coming, first_of_a_month(first + DAY)])
+
+
+def first_of_a_month(instant: datetime) -> datetime:
+    """The first of a month that comes at or after a midnight."""
+    if instant.day == 1:
+        return instant
+    day = add_cycles(date(instant.year, instant.month, 1), MONTH, 1)
+    return datetime(day.year, day.month, day.day)
 
 
 def shares_a_pool(catalog: Catalog, subscription: Subscription) -> bool:
@@ -288,6 +307,7 @@ def correct_customer(
     invoices: dict[str, list[Invoice]],
     restate: Restate,
     remake: Remake,
+    cutoffs: Cutoffs,
     since: datetime,
     as_of_at: datetime,
     outcomes: Outcomes,
@@ -313,7 +333,10 @@ def correct_customer(
         for name, own in periods.items()
     }
     closes = {
-        name: {close_of(periods[name], known_at) for _, known_at in own}
+        name: {
+            close_of(periods[name], lambda at, name=name: cutoffs(name, at), known_at)
+            for _, known_at in own
+        }
         for name, own in facts.items()
     }
     pool = [one.subscription_id for one in owned if shares_a_pool(catalog, one)]

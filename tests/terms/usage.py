@@ -1,5 +1,7 @@
 """Usage of parts of a cycle, and what a plan includes of it."""
 
+from datetime import datetime
+
 from tests.terms.builder import Line, Terms, scenario
 
 
@@ -218,4 +220,84 @@ def pool_by_days(terms: Terms) -> dict[str, list[Line]]:
         "first": [("02-01", "usage", "usage", "01-01", "02-01", "0.00")],
         # 10 - 1.6129032258
         "second": [("02-01", "usage", "usage", "01-16", "02-01", "8.39")],
+    }
+
+
+# -- late usage --------------------------------------------------------------------------------
+
+
+@scenario
+def late_before_a_cut(terms: Terms) -> dict[str, list[Line]]:
+    """Where what is late stands is decided on the first of the month, by what is known then."""
+    terms.plan(cycle="quarter", alignment="anniversary")
+    terms.usage("1")
+    terms.plan("next", cycle="quarter", alignment="anniversary")
+    terms.usage("1", plan="next")
+    for suffix in ("told_later", "announced", "called_off", "overtaken", "put_off"):
+        terms.subscribe("2025-12-05", suffix=suffix)
+        terms.use("01-10", 4, suffix=suffix)
+        # Of the quarter that closed on the 6th, and known on the 21st.
+        terms.use("03-04", 6, suffix=suffix, loaded_at=datetime(2026, 3, 20))
+        terms.use("03-10", 3, suffix=suffix)
+        terms.use("04-16", 2, suffix=suffix)
+
+    def change(suffix: str, at: str, known: str, **values: str) -> None:
+        anchor = {"plan_id": terms.id("next"), "anchor_date": f"2026-{at}"}
+        terms.change("plan", at, known, suffix, **anchor, **values)
+
+    change("told_later", "04-10", "04-10")
+    change("announced", "04-15", "03-30T23:59:59")
+    change("called_off", "04-15", "03-12")
+    change("called_off", "04-15", "04-05", withdrawn="true")
+    terms.change("end", "04-18", "03-12", "overtaken")
+    change("overtaken", "04-10", "04-10")
+    change("put_off", "04-15", "03-12")
+    change("put_off", "04-15", "04-01T00:00:01", withdrawn="true")
+    change("put_off", "04-28", "04-01T00:00:02")
+    terms.subscribe("2025-08-05", suffix="ended")
+    terms.use("2025-11-04", 6, suffix="ended", loaded_at=datetime(2026, 2, 20))
+    terms.use("01-10", 4, suffix="ended")
+    change("ended", "03-15", "02-12")
+    terms.change("end", "02-05", "03-10", "ended")
+    first = ("03-05", "usage", "usage", "2025-12-05", "03-05", "4.00")
+    late = ("usage", "usage", "2025-12-05", "03-05", "6.00")
+    return {
+        # On the 1st the next invoice is that of 5 June.
+        "told_later": [
+            first,
+            ("04-01.adjustments", *late),
+            ("04-10", "usage", "usage", "03-05", "04-10", "3.00"),
+            ("07-10", "usage", "usage", "04-10", "07-10", "2.00"),
+        ],
+        # On the 1st it closes on the 16th: less than a month from the 21st.
+        "announced": [
+            first,
+            ("04-15", "usage", "usage", "03-05", "04-15", "3.00"),
+            ("04-15", *late),
+            ("07-15", "usage", "usage", "04-15", "07-15", "2.00"),
+        ],
+        # So it was waited for; then it is that of 5 June, and the next first of a month comes.
+        "called_off": [
+            first,
+            ("05-01.adjustments", *late),
+            ("06-05", "usage", "usage", "03-05", "06-05", "5.00"),
+        ],
+        # The end on the 18th was waited for, and the change comes first.
+        "overtaken": [
+            first,
+            ("04-10", "usage", "usage", "03-05", "04-10", "3.00"),
+            ("04-10", *late),
+            ("04-18", "usage", "usage", "04-10", "04-18", "2.00"),
+        ],
+        # What was waited for comes later, but before the next first of a month.
+        "put_off": [
+            first,
+            ("04-28", "usage", "usage", "03-05", "04-28", "5.00"),
+            ("04-28", *late),
+        ],
+        # On 1 March it waits for the 16th; then it turns out that all had ended with February's.
+        "ended": [
+            ("02-05", "usage", "usage", "2025-11-05", "02-05", "4.00"),
+            ("04-01.adjustments", "usage", "usage", "2025-08-05", "2025-11-05", "6.00"),
+        ],
     }
