@@ -49,13 +49,22 @@ PLANS = {
     "ending": ("units", "per_unit", [{"unit_price": "1"}]),
     "patient": ("units", "per_unit", [{"unit_price": "1"}]),
     "sparse": ("units", "per_unit", [{"unit_price": "1"}]),
+    "recut": ("units", "per_unit", [{"unit_price": "1"}]),
 }
 SUBSCRIPTIONS = {
     **{plan: (plan, "2026-01-01", "") for plan in PLANS},
     "pooled 2": ("pooled", "2026-01-01", ""),
     "yearly": ("yearly", "2025-02-01", ""),
     "ending": ("ending", "2026-01-01", "2026-02-11"),
+    "recut": ("recut", "2025-12-05", ""),
+    "recut 2": ("recut", "2025-12-05", ""),
 }
+#: Quarters that begin anew: (subscription, from when, recorded when, whether it is taken back).
+RECUTS = (
+    ("recut", "2026-04-10", "2026-04-10T12:00:00Z", ""),
+    ("recut 2", "2026-04-15", "2026-03-12T12:00:00Z", ""),
+    ("recut 2", "2026-04-15", "2026-04-06T12:00:00Z", "true"),
+)
 
 
 def _catalog() -> dict[str, list[dict]]:
@@ -68,11 +77,11 @@ def _catalog() -> dict[str, list[dict]]:
     for name, columns in METERS.items():
         add("meters", meter=name, version="1", event_name=name, property="n", **columns)
     for plan, (meter, model, bands) in PLANS.items():
-        cycle = {"cycle": "year", "alignment": "anniversary"} if plan == "yearly" else {}
+        cycle = {"yearly": "year", "recut": "quarter"}.get(plan)
         add(
             "plans",
             **{"plan_id": plan, "product_id": "p", "name": plan},
-            **({"cycle": "month", "alignment": "calendar"} | cycle),
+            **{"cycle": cycle or "month", "alignment": "anniversary" if cycle else "calendar"},
             # It takes what comes in within 25 days after its cutoff.
             correction_days="25" if plan == "patient" else "",
         )
@@ -134,6 +143,13 @@ def _catalog() -> dict[str, list[dict]]:
             **{"subscription_id": name, "customer_id": customer, "plan_id": plan},
             **{"starts_at": starts_at, "ends_at": ends_at},
         )
+    for name, changes_at, recorded_at, withdrawn in RECUTS:
+        add(
+            "subscription_changes",
+            **{"subscription_id": name, "change": "plan", "plan_id": "recut"},
+            **{"changes_at": changes_at, "anchor_date": changes_at},
+            **{"recorded_at": recorded_at, "withdrawn": withdrawn},
+        )
     return rows
 
 
@@ -142,7 +158,7 @@ def _usage() -> list[tuple[str, datetime, datetime, int, datetime | None]]:
     dice = random.Random(20260101)
     found = []
     for name in SUBSCRIPTIONS:
-        if name == "sparse":
+        if name in ("sparse", "recut", "recut 2"):
             continue
         last = 40 if name == "ending" else 88
         for _ in range(26):
@@ -160,6 +176,8 @@ def _usage() -> list[tuple[str, datetime, datetime, int, datetime | None]]:
     # A period without a document of its own, which two closes correct.
     for day, loaded in ((5, datetime(2026, 2, 10)), (9, datetime(2026, 3, 20))):
         found.append(("sparse", datetime(2026, 1, day, 12), loaded, day, None))
+    for name in ("recut", "recut 2"):
+        found.append((name, datetime(2026, 3, 4, 12), datetime(2026, 3, 20), 6, None))
     return found
 
 
@@ -315,6 +333,19 @@ def test_what_is_far_is_collected_by_month(stepped):
             None,
             cutoff_at.date(),
         )
+
+
+@ENGINES
+def test_how_far_the_next_invoice_is_counts_as_known_on_the_first(stepped, engine):
+    """On 1 April one is not announced yet; another is, and is waited for until it is called off."""
+    found = stepped[engine].query(
+        "select invoice_id, line_total from ledger.lines"
+        " where subscription_id in ('recut', 'recut 2') order by 1"
+    )
+    assert [(invoice_id, int(total)) for invoice_id, total in found] == [
+        ("recut 2@2026-05-01.adjustments", 6),
+        ("recut@2026-04-01.adjustments", 6),
+    ]
 
 
 def test_totals_are_those_of_the_lines(stepped):
