@@ -1,6 +1,7 @@
 {#
     What is asked of credits, or given back, at each moment of the run (int_credits__steps): changes
-    of a line's target per day of usage. A moment is a posting day and a number: 0 what the day's
+    of a line's target per day of usage (what is said of the line is in int_credits__step_lines). A
+    moment is a posting day and a number: 0 what the day's
     load moved, 1 what closes at the midnight that ends the day, then the documents of actions.
 
     The target of a closed line is the vector of its last rating (steps per day of usage), its running
@@ -16,19 +17,6 @@
     {{ no_rows(credited_step_columns()) }}
     {%- else -%}
     with
-
-    granted as (
-
-        select
-            customer_id,
-            currency,
-            min(recorded_date) as granted_from_date
-        from {{ ref("int_credits__grants") }}
-        group by
-            customer_id,
-            currency
-
-    ),
 
     netted as (
 
@@ -48,34 +36,15 @@
 
     ),
 
-    lines as (
-
-        select * from {{ ref("int_credits__lines") }}
-        where is_first_rating
-
-    ),
-
     daily_targets as (
 
         select * from {{ ref("int_credits__daily_targets") }}
 
     ),
 
-    invoice_periods as (
+    step_lines as (
 
-        select * from {{ ref("int_invoicing__invoice_periods") }}
-
-    ),
-
-    rated_lines as (
-
-        select * from {{ ref("rated_lines") }}
-
-    ),
-
-    plans as (
-
-        select * from {{ ref("stg_catalog__plans") }}
+        select * from {{ ref("int_credits__step_lines") }}
 
     ),
 
@@ -170,92 +139,45 @@
 
     ),
 
-    -- What lines say of themselves. One that is posted for the first time by a correction has the
-    -- id of that rating. (Asked for by two equalities: by one condition it would be a nested loop.)
-    line_ids as (
-
-        select
-            own_rated_line_id,
-            own_rated_line_id as rated_line_id
-        from netted
-
-        union
-
-        select
-            own_rated_line_id,
-            rated_line_id
-        from netted
-
-    ),
-
-    described as (
-
-        select
-            line_ids.own_rated_line_id,
-            rated_lines.subscription_id,
-            rated_lines.plan_id,
-            rated_lines.charge_id,
-            rated_lines.line_kind,
-            rated_lines.charge_position,
-            rated_lines.part_number,
-            rated_lines.price_position,
-            rated_lines.dimension_values,
-            rated_lines.period_from,
-            rated_lines.period_to,
-            row_number() over (
-                partition by line_ids.own_rated_line_id
-                order by
-                    case
-                        when rated_lines.rated_line_id = line_ids.own_rated_line_id then 1
-                        else 2
-                    end,
-                    {{ binary_order('rated_lines.rated_line_id') }}
-            ) as preference
-        from line_ids
-        inner join rated_lines
-            on line_ids.rated_line_id = rated_lines.rated_line_id
-
-    ),
-
     own_days as (
 
         select
-            described.own_rated_line_id,
+            step_lines.rated_line_id as own_rated_line_id,
             case
                 when charges.timing = 'advance'
-                    then {{ local_date('described.period_from', 'zone_segments.offset_seconds') }}
+                    then {{ local_date('step_lines.period_from', 'zone_segments.offset_seconds') }}
                 else {{ local_date(
-                    "(described.period_to - interval '1 microsecond')",
+                    "(step_lines.period_to - interval '1 microsecond')",
                     'zone_segments.offset_seconds'
                 ) }}
             end as own_date
-        from described
+        from step_lines
         inner join {{ ref("int_subscriptions__periods") }} as subscription_periods
             on
-                described.subscription_id = subscription_periods.subscription_id
+                step_lines.subscription_id = subscription_periods.subscription_id
                 and greatest(
                     {{ number_of_rated_line(
-                        'described.subscription_id', 'described.own_rated_line_id'
+                        'step_lines.subscription_id', 'step_lines.rated_line_id'
                     ) }},
                     1
                 ) = subscription_periods.period_number
         left join charges
             on
-                described.plan_id = charges.plan_id
-                and described.charge_id = charges.charge_id
-                and described.line_kind = 'recurring'
+                step_lines.plan_id = charges.plan_id
+                and step_lines.charge_id = charges.charge_id
+                and step_lines.line_kind = 'recurring'
         inner join {{ ref("int_subscriptions__zone_segments") }} as zone_segments
             on
                 subscription_periods.time_zone = zone_segments.time_zone
                 and zone_segments.utc_from <= case
-                    when charges.timing = 'advance' then described.period_from
-                    else described.period_to - interval '1 microsecond'
+                    when charges.timing = 'advance' then step_lines.period_from
+                    else step_lines.period_to - interval '1 microsecond'
                 end
                 and zone_segments.utc_to > case
-                    when charges.timing = 'advance' then described.period_from
-                    else described.period_to - interval '1 microsecond'
+                    when charges.timing = 'advance' then step_lines.period_from
+                    else step_lines.period_to - interval '1 microsecond'
                 end
-        where described.preference = 1
+        where step_lines.told_by = 3
 
     ),
 
@@ -412,220 +334,74 @@
 
     ),
 
-    -- A line that is no longer rated, because the catalogue changed, asks for nothing.
-    vanished as (
+    -- A day of a line that is no longer rated, because the catalogue changed, asks for nothing. (Of
+    -- the same id a rating may still tell other days.)
+    rated_days as (
 
         select
-            periods.customer_id,
-            periods.currency,
-            periods.subscription_id,
-            periods.own_period_number,
-            periods.cutoff_at,
-            kept_steps.rated_line_id as own_rated_line_id,
-            kept_steps.usage_date
-        from {{ source("ledger", "credit_steps") }} as kept_steps
-        inner join periods
-            on
-                kept_steps.subscription_id = periods.subscription_id
-                and {{ number_of_rated_line(
-                    'kept_steps.subscription_id', 'kept_steps.rated_line_id'
-                ) }} = periods.period_number
-                and coalesce(kept_steps.currency, periods.billed_currency) = periods.currency
-        left join lines
-            on kept_steps.rated_line_id = lines.rated_line_id
-        left join daily_targets
-            on
-                lines.line_number = daily_targets.line_number
-                and kept_steps.usage_date = daily_targets.usage_date
-                and daily_targets.known_date = {{ first_posting_date() }}
+            step_lines.line_rank,
+            daily_targets.usage_date
+        from daily_targets
+        inner join step_lines
+            on daily_targets.line_number = step_lines.line_number
         where
             {{ has_new_inputs() | lower }}
-            and daily_targets.line_number is null
-            and kept_steps.posted_date < {{ first_posting_date() }}
-        group by
-            periods.customer_id,
-            periods.currency,
-            periods.subscription_id,
-            periods.own_period_number,
-            periods.cutoff_at,
-            kept_steps.rated_line_id,
+            and daily_targets.known_date = {{ first_posting_date() }}
+
+    ),
+
+    vanished as (
+
+        select distinct
+            step_lines.line_place,
+            step_lines.line_rank,
             kept_steps.usage_date
-
-    ),
-
-    -- Who tells steps of a line: its rating, nothing any more, a document. What is said of a line is
-    -- the same wherever the same tells it, and is put on its steps at the very end.
-    open_lines as (
-
-        select
-            lines.rated_line_id as own_rated_line_id,
-            1 as told_by,
-            lines.line_number,
-            lines.is_kept,
-            lines.customer_id,
-            lines.currency,
-            lines.subscription_id,
-            lines.own_period_number,
-            lines.cutoff_at,
-            lines.plan_id,
-            lines.charge_id,
-            lines.charge_position,
-            lines.part_number,
-            lines.price_position,
-            lines.dimension_values
-        from lines
-
-        union all
-
-        select
-            own_rated_line_id,
-            2 as told_by,
-            cast(null as {{ type_count() }}) as line_number,
-            true as is_kept,
-            customer_id,
-            currency,
-            subscription_id,
-            own_period_number,
-            cutoff_at,
-            cast(null as {{ type_text() }}) as plan_id,
-            cast(null as {{ type_text() }}) as charge_id,
-            cast(null as integer) as charge_position,
-            cast(null as integer) as part_number,
-            cast(null as integer) as price_position,
-            cast(null as {{ type_text() }}) as dimension_values
-        from vanished
-        group by
-            own_rated_line_id,
-            customer_id,
-            currency,
-            subscription_id,
-            own_period_number,
-            cutoff_at
-
-    ),
-
-    accounts_of_lines as (
-
-        select
-            own_rated_line_id,
-            customer_id,
-            currency
-        from netted
-        group by
-            own_rated_line_id,
-            customer_id,
-            currency
-
-    ),
-
-    told_lines as (
-
-        select
-            open_lines.own_rated_line_id,
-            open_lines.told_by,
-            open_lines.line_number,
-            open_lines.is_kept,
-            open_lines.customer_id,
-            open_lines.currency,
-            open_lines.subscription_id,
-            open_lines.cutoff_at,
-            invoice_periods.invoice_id,
-            'usage' as line_kind,
-            open_lines.plan_id,
-            open_lines.charge_id,
-            open_lines.charge_position,
-            open_lines.part_number,
-            open_lines.price_position,
-            open_lines.dimension_values
-        from open_lines
-        inner join invoice_periods
+        from {{ source("ledger", "credit_steps") }} as kept_steps
+        inner join step_lines
             on
-                open_lines.subscription_id = invoice_periods.subscription_id
-                and open_lines.own_period_number = invoice_periods.invoice_number_in_subscription
-
-        union all
-
-        select
-            described.own_rated_line_id,
-            3 as told_by,
-            cast(null as {{ type_count() }}) as line_number,
-            true as is_kept,
-            accounts_of_lines.customer_id,
-            accounts_of_lines.currency,
-            described.subscription_id,
-            cast(null as {{ type_timestamp() }}) as cutoff_at,
-            cast(null as {{ type_text() }}) as invoice_id,
-            described.line_kind,
-            described.plan_id,
-            described.charge_id,
-            described.charge_position,
-            described.part_number,
-            described.price_position,
-            described.dimension_values
-        from described
-        inner join accounts_of_lines
-            on described.own_rated_line_id = accounts_of_lines.own_rated_line_id
-        where described.preference = 1
-
-    ),
-
-    -- line_place: the order of lines within a day of usage.
-    placed_lines as (
-
-        select
-            told_lines.*,
-            dense_rank() over (order by own_rated_line_id) as line_rank,
-            row_number() over (
-                order by
-                    case
-                        when line_kind in ('true_up', 'overage') then 3
-                        when line_kind in ('usage', 'minimum') then 2
-                        else 1
-                    end,
-                    {{ binary_order('subscription_id') }},
-                    charge_position,
-                    {{ binary_order('charge_id') }},
-                    part_number,
-                    case when line_kind = 'minimum' then 2 else 1 end,
-                    price_position,
-                    {{ binary_order('dimension_values') }},
-                    {{ binary_order('own_rated_line_id') }},
-                    told_by
-            ) as line_place
-        from told_lines
+                kept_steps.rated_line_id = step_lines.rated_line_id
+                and step_lines.told_by = 2
+        inner join periods
+            on
+                {{ is_asked_in('kept_steps', 'periods') }}
+                and step_lines.currency = periods.currency
+        left join rated_days
+            on
+                step_lines.line_rank = rated_days.line_rank
+                and kept_steps.usage_date = rated_days.usage_date
+        where
+            {{ has_new_inputs() | lower }}
+            and rated_days.line_rank is null
+            and kept_steps.posted_date < {{ first_posting_date() }}
 
     ),
 
     open_states as (
 
         select
-            placed_lines.line_place,
-            placed_lines.line_rank,
+            step_lines.line_place,
+            step_lines.line_rank,
             daily_targets.known_date,
             daily_targets.usage_date,
             daily_targets.has_late_usage,
             daily_targets.target_total
         from daily_targets
-        inner join placed_lines
-            on daily_targets.line_number = placed_lines.line_number
+        inner join step_lines
+            on daily_targets.line_number = step_lines.line_number
         where
             daily_targets.known_date >= {{ first_posting_date() }}
-            or not placed_lines.is_kept
+            or not step_lines.is_kept
 
         union all
 
         select
-            placed_lines.line_place,
-            placed_lines.line_rank,
+            line_place,
+            line_rank,
             {{ first_posting_date() }} as known_date,
-            vanished.usage_date,
+            usage_date,
             true as has_late_usage,
             0 as target_total
         from vanished
-        inner join placed_lines
-            on
-                vanished.own_rated_line_id = placed_lines.own_rated_line_id
-                and placed_lines.told_by = 2
 
     ),
 
@@ -639,11 +415,11 @@
         inner join
             (
                 select distinct
-                    own_rated_line_id,
+                    rated_line_id,
                     line_rank
-                from placed_lines
+                from step_lines
             ) as line_ranks
-            on kept_steps.rated_line_id = line_ranks.own_rated_line_id
+            on kept_steps.rated_line_id = line_ranks.rated_line_id
         where
             kept_steps.subscription_id in (select subscription_id from periods)
             and kept_steps.posted_date < {{ first_posting_date() }}
@@ -687,6 +463,7 @@
 
         select
             open_states.line_place,
+            open_states.line_rank,
             open_states.known_date,
             open_states.usage_date,
             open_states.target_total,
@@ -709,6 +486,7 @@
 
         select
             line_place,
+            line_rank,
             known_date as posted_date,
             0 as moment_number,
             usage_date,
@@ -723,7 +501,8 @@
         union all
 
         select
-            placed_lines.line_place,
+            step_lines.line_place,
+            step_lines.line_rank,
             closing_targets.posted_date,
             closing_targets.moment_number,
             closing_targets.usage_date,
@@ -731,66 +510,24 @@
             closing_targets.target_before,
             closing_targets.invoice_id
         from closing_targets
-        inner join placed_lines
+        inner join step_lines
             on
-                closing_targets.own_rated_line_id = placed_lines.own_rated_line_id
-                and placed_lines.told_by = 3
+                closing_targets.own_rated_line_id = step_lines.rated_line_id
+                and step_lines.told_by = 3
         where closing_targets.target_total <> closing_targets.target_before
-
-    ),
-
-    step_lines as (
-
-        select
-            placed_lines.line_place,
-            placed_lines.own_rated_line_id,
-            placed_lines.customer_id,
-            placed_lines.currency,
-            placed_lines.subscription_id,
-            placed_lines.cutoff_at,
-            placed_lines.invoice_id,
-            placed_lines.line_kind in ('true_up', 'overage') as is_true_up,
-            plans.product_id,
-            charges.meter,
-            granted.granted_from_date
-        from placed_lines
-        inner join granted
-            on
-                placed_lines.customer_id = granted.customer_id
-                and placed_lines.currency = granted.currency
-        left join plans
-            on placed_lines.plan_id = plans.plan_id
-        left join charges
-            on
-                placed_lines.plan_id = charges.plan_id
-                and placed_lines.charge_id = charges.charge_id
-                and placed_lines.line_kind in ('usage', 'minimum')
 
     )
 
     select
-        step_lines.customer_id,
-        step_lines.currency,
-        steps.posted_date,
-        cast(steps.moment_number as {{ type_count() }}) as moment_number,
-        step_lines.own_rated_line_id as rated_line_id,
-        steps.usage_date,
-        cast(steps.target_total as {{ type_total() }}) as target_total,
-        cast(steps.target_total - steps.target_before as {{ type_total() }}) as asked_total,
-        coalesce(steps.invoice_id, step_lines.invoice_id) as invoice_id,
-        step_lines.subscription_id,
-        step_lines.product_id,
-        step_lines.meter,
-        step_lines.is_true_up,
-        -- What was asked before the first grant is not asked again of it: it is kept with that day's.
-        case
-            when step_lines.cutoff_at > step_lines.granted_from_date
-                then greatest(steps.posted_date, step_lines.granted_from_date)
-        end as kept_date,
-        steps.line_place
+        line_place,
+        line_rank,
+        posted_date,
+        cast(moment_number as {{ type_count() }}) as moment_number,
+        usage_date,
+        cast(target_total as {{ type_total() }}) as target_total,
+        cast(target_total - target_before as {{ type_total() }}) as asked_total,
+        invoice_id
     from steps
-    inner join step_lines
-        on steps.line_place = step_lines.line_place
     {%- endif %}
 {%- endmacro %}
 
@@ -814,20 +551,13 @@
 
 {% macro credited_step_columns() -%}
     {{ return([
-        ("customer_id", type_text()),
-        ("currency", type_text()),
+        ("line_place", type_count()),
+        ("line_rank", type_count()),
         ("posted_date", "date"),
         ("moment_number", type_count()),
-        ("rated_line_id", type_text()),
         ("usage_date", "date"),
         ("target_total", type_total()),
         ("asked_total", type_total()),
         ("invoice_id", type_text()),
-        ("subscription_id", type_text()),
-        ("product_id", type_text()),
-        ("meter", type_text()),
-        ("is_true_up", "boolean"),
-        ("kept_date", "date"),
-        ("line_place", type_count()),
     ]) }}
 {%- endmacro %}

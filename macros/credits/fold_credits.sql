@@ -219,23 +219,25 @@
     breaks as (
 
         select
-            customer_id,
-            currency,
-            posted_date,
-            moment_number,
+            lines.customer_id,
+            lines.currency,
+            steps.posted_date,
+            steps.moment_number,
             0 as move_kind,
             cast(null as {{ type_timestamp() }}) as acts_at,
             cast(null as {{ type_text() }}) as move_id,
             cast(null as {{ type_text() }}) as from_grant_id,
             cast(null as {{ type_text() }}) as to_grant_id,
             cast(null as {{ type_total() }}) as amount
-        from {{ ref("int_credits__steps") }}
-        where asked_total < 0
+        from {{ ref("int_credits__steps") }} as steps
+        inner join {{ ref("int_credits__step_lines") }} as lines
+            on steps.line_place = lines.line_place
+        where steps.asked_total < 0
         group by
-            customer_id,
-            currency,
-            posted_date,
-            moment_number
+            lines.customer_id,
+            lines.currency,
+            steps.posted_date,
+            steps.moment_number
 
         union all
 
@@ -291,6 +293,19 @@
 
     ),
 
+    lines as (
+
+        select
+            step_lines.*,
+            accounts.account_number
+        from {{ ref("int_credits__step_lines") }} as step_lines
+        inner join accounts
+            on
+                step_lines.customer_id = accounts.customer_id
+                and step_lines.currency = accounts.currency
+
+    ),
+
     -- Demands are numbered by their days and lines, both few: to sort them all would cost more.
     day_ranks as (
 
@@ -325,21 +340,19 @@
     placed as (
 
         select
-            accounts.account_number,
+            lines.account_number,
             steps.posted_date,
             steps.moment_number,
             1 as is_demand,
             cast(0 as {{ type_count() }}) as stretch_number
         from {{ ref("int_credits__steps") }} as steps
-        inner join accounts
-            on
-                steps.customer_id = accounts.customer_id
-                and steps.currency = accounts.currency
+        inner join lines
+            on steps.line_place = lines.line_place
         where
             steps.asked_total > 0
-            and accounts.account_number in (select account_number from breaks)
+            and lines.account_number in (select account_number from breaks)
         group by
-            accounts.account_number,
+            lines.account_number,
             steps.posted_date,
             steps.moment_number
 
@@ -371,26 +384,24 @@
     )
 
     select
-        accounts.account_number,
+        lines.account_number,
         day_ranks.day_rank
         * (select max(line_place) + 1 from {{ ref("int_credits__steps") }})
         + steps.line_place as demand_number,
         steps.posted_date,
         steps.moment_number,
         steps.usage_date,
-        steps.rated_line_id,
-        steps.invoice_id,
-        steps.subscription_id,
-        steps.product_id,
-        steps.meter,
-        steps.is_true_up,
+        lines.rated_line_id,
+        coalesce(steps.invoice_id, lines.invoice_id) as invoice_id,
+        lines.subscription_id,
+        lines.product_id,
+        lines.meter,
+        lines.is_true_up,
         steps.asked_total as left_total,
         coalesce(stretched.stretch_number, 0) as stretch_number
     from {{ ref("int_credits__steps") }} as steps
-    inner join accounts
-        on
-            steps.customer_id = accounts.customer_id
-            and steps.currency = accounts.currency
+    inner join lines
+        on steps.line_place = lines.line_place
     inner join day_ranks
         on
             steps.posted_date = day_ranks.posted_date
@@ -398,7 +409,7 @@
             and steps.usage_date = day_ranks.usage_date
     left join stretched
         on
-            accounts.account_number = stretched.account_number
+            lines.account_number = stretched.account_number
             and steps.posted_date = stretched.posted_date
             and steps.moment_number = stretched.moment_number
             and stretched.is_demand = 1

@@ -33,8 +33,17 @@
     insert into {{ ledger }}.credit_steps
         (subscription_id, rated_line_id, usage_date, posted_date, asked_total, currency)
     select subscription_id, rated_line_id, usage_date, kept_date, sum(asked_total), currency
-    from {{ ref("int_credits__steps") }}
-    where kept_date is not null and {{ is_sealed_by_run("kept_date") }}
+    from (
+        select
+            lines.subscription_id, lines.rated_line_id, steps.usage_date,
+            greatest(steps.posted_date, lines.kept_from_date) as kept_date,
+            steps.asked_total, lines.currency
+        from {{ ref("int_credits__steps") }} as steps
+        inner join {{ ref("int_credits__step_lines") }} as lines
+            on steps.line_place = lines.line_place
+        where lines.kept_from_date is not null
+    ) as kept_steps
+    where {{ is_sealed_by_run("kept_date") }}
     group by subscription_id, rated_line_id, usage_date, kept_date, currency
     having sum(asked_total) <> 0;
     insert into {{ ledger }}.credit_vectors

@@ -3,6 +3,7 @@
 -- depends_on: {{ ref('stg_catalog__credit_actions') }}
 -- depends_on: {{ ref('int_credits__grants') }}
 -- depends_on: {{ ref('int_credits__steps') }}
+-- depends_on: {{ ref('int_credits__step_lines') }}
 {{ fold_credits() }}
 with
 

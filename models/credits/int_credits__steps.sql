@@ -1,16 +1,12 @@
 {{ config(pre_hook="{{ hash_joins_only() }}") }}
 -- depends_on: {{ ref('build_window') }}
 -- depends_on: {{ ref('stg_catalog__credit_grants') }}
--- depends_on: {{ ref('stg_catalog__plans') }}
 -- depends_on: {{ ref('stg_catalog__charges') }}
--- depends_on: {{ ref('int_credits__grants') }}
 -- depends_on: {{ ref('int_credits__moments') }}
 -- depends_on: {{ ref('int_credits__ratings') }}
 -- depends_on: {{ ref('int_credits__periods') }}
--- depends_on: {{ ref('int_credits__lines') }}
+-- depends_on: {{ ref('int_credits__step_lines') }}
 -- depends_on: {{ ref('int_credits__daily_targets') }}
 -- depends_on: {{ ref('int_subscriptions__periods') }}
 -- depends_on: {{ ref('int_subscriptions__zone_segments') }}
--- depends_on: {{ ref('rated_lines') }}
--- depends_on: {{ ref('int_invoicing__invoice_periods') }}
 {{ credited_steps() }}

@@ -9,6 +9,7 @@
 -- depends_on: {{ ref('int_credits__days') }}
 -- depends_on: {{ ref('int_credits__balances') }}
 -- depends_on: {{ ref('int_credits__steps') }}
+-- depends_on: {{ ref('int_credits__step_lines') }}
 -- depends_on: {{ ref('int_credits__ratings') }}
 -- depends_on: {{ ref('line_discounts') }}
 -- depends_on: {{ ref('rating_steps') }}
