@@ -222,7 +222,7 @@ changes as (
         every_cycles,
         fee_index,
         fee_to as changes_at,
-        'end' as reason,
+        'term end' as reason,
         end_recorded_at as recorded_at
     from fees
     where is_cut
@@ -254,7 +254,7 @@ seen as (
             and changes.fee_index = fee_spans.fee_index
             and changes.changes_at >= fee_spans.span_from
             and changes.changes_at < fee_spans.span_to
-            and changes.reason <> 'end'
+            and changes.reason not in ('end', 'term end')
     where
         changes.reason not in ('quantity', 'pause')
         or coalesce(fee_spans.proration, 'days') <> 'none'
@@ -274,6 +274,7 @@ states as (
         max(seen.recorded_at) as recorded_at,
         max(case when seen.reason = 'start' then 1 else 0 end) as is_start,
         max(case when seen.reason = 'trial' then 1 else 0 end) as is_trial_end,
+        max(case when seen.reason = 'term end' then 1 else 0 end) as is_term_end,
         max(seen.plan_id) as plan_id,
         max(seen.proration) as proration,
         max(seen.price_row_id) as price_row_id,
@@ -344,7 +345,8 @@ compared as (
 
 ),
 
--- What is the same after a change as before it is no change.
+-- What is the same after a change as before it is no change; but to its term's end a fee may have
+-- been billed before it was told that nothing is due already.
 boundaries as (
 
     select
@@ -379,7 +381,10 @@ boundaries as (
             and compared.timing = fees.timing
             and compared.every_cycles = fees.every_cycles
             and compared.fee_index = fees.fee_index
-    where compared.text_before is null or compared.text_before <> compared.state_text
+    where
+        compared.text_before is null
+        or compared.text_before <> compared.state_text
+        or compared.is_term_end = 1
 
 ),
 

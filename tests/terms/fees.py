@@ -516,6 +516,19 @@ def change_before_a_known_end(terms: Terms) -> list[Line]:
 
 
 @scenario
+def pause_before_a_known_end(terms: Terms) -> list[Line]:
+    """Where nothing is due from the pause on, the end is no change any more: but the bill knew it."""
+    terms.plan()
+    terms.fee("31")
+    terms.subscribe(ends="01-31")
+    terms.change("pause", "01-21", known="01-11")
+    return [
+        ("01-01", "recurring", "fee", "01-01", "01-31", "30.00"),
+        ("01-31", "credit", "fee", "01-21", "01-31", "-10.00"),
+    ]
+
+
+@scenario
 def price_before_a_known_end(terms: Terms) -> list[Line]:
     """A change is one of the fee only since its price was told, weeks after the change itself."""
     terms.plan()
