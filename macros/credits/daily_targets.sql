@@ -21,6 +21,7 @@
         ("target_total", type_total()),
     ]) }}
     {%- else -%}
+    {%- set has_amounts = has_rows(ref("stg_catalog__meters"), "amount_property is not null") -%}
     with
 
     usage as (
@@ -141,14 +142,11 @@
             usage_date,
             sum(event_count) over through_day as event_count,
             sum(quantity) over through_day as quantity,
-            sum(usage_amount) over through_day as usage_amount,
-            coalesce(
-                usage_date <= max(usage_date) over (
-                    partition by line_number
-                    order by known_date, usage_date
-                    rows between unbounded preceding and 1 preceding
-                ), false
-            ) as reaches_back
+            {{ "sum(usage_amount) over through_day" if has_amounts else "0" }} as usage_amount,
+            usage_date <= lag(usage_date) over (
+                partition by line_number
+                order by known_date, usage_date
+            ) as goes_back
         from grid
         window
             through_day as (
@@ -159,13 +157,32 @@
 
     ),
 
+    -- Only a line with a day that goes back behind the one before it has others that reach back.
+    reaching_back as (
+
+        select
+            part_key,
+            known_date,
+            usage_date,
+            coalesce(
+                usage_date <= max(usage_date) over (
+                    partition by line_number
+                    order by known_date, usage_date
+                    rows between unbounded preceding and 1 preceding
+                ), false
+            ) as reaches_back
+        from running
+        where line_number in (select back.line_number from running as back where back.goes_back)
+
+    ),
+
     late_loads as (
 
         select
             part_key,
             known_date,
             min(usage_date) as first_date
-        from running
+        from reaching_back
         where
             reaches_back
             and known_date >= {{ first_posting_date() }}

@@ -1,5 +1,7 @@
+{{ config(pre_hook="{{ more_memory() }}") }}
 -- depends_on: {{ ref('build_window') }}
 -- depends_on: {{ ref('stg_catalog__charges') }}
+-- depends_on: {{ ref('stg_catalog__meters') }}
 -- depends_on: {{ ref('stg_catalog__credit_grants') }}
 -- depends_on: {{ ref('int_credits__usage') }}
 -- depends_on: {{ ref('int_credits__lines') }}

@@ -1,3 +1,4 @@
+{{ config(pre_hook="{{ more_memory() }}") }}
 -- depends_on: {{ ref('build_window') }}
 -- depends_on: {{ ref('stg_catalog__credit_grants') }}
 -- depends_on: {{ ref('stg_catalog__credit_actions') }}

@@ -1,4 +1,4 @@
-{{ config(pre_hook="{{ hash_joins_only() }}") }}
+{{ config(pre_hook=["{{ hash_joins_only() }}", "{{ more_memory() }}"]) }}
 -- depends_on: {{ ref('build_window') }}
 -- depends_on: {{ ref('stg_catalog__credit_grants') }}
 -- depends_on: {{ ref('stg_catalog__charges') }}

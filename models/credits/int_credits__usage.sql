@@ -1,3 +1,4 @@
+{{ config(pre_hook="{{ more_memory() }}") }}
 -- depends_on: {{ ref('build_window') }}
 -- depends_on: {{ ref('stg_catalog__meters') }}
 -- depends_on: {{ ref('stg_catalog__meter_filters') }}
