@@ -517,7 +517,7 @@ def change_before_a_known_end(terms: Terms) -> list[Line]:
 
 @scenario
 def pause_before_a_known_end(terms: Terms) -> list[Line]:
-    """Where nothing is due from the pause on, the end is no change any more: but the bill knew it."""
+    """Nothing is due from the pause on, so the end is no change any more: but the bill knew it."""
     terms.plan()
     terms.fee("31")
     terms.subscribe(ends="01-31")
