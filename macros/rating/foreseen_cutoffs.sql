@@ -2,7 +2,7 @@
     How the next invoice stood in the plans of a day on which corrections may be collected: one row
     per row of the CTE `awaited` (subscription_id, collected_at, and period_number of the period
     that the next invoice after that day turned out to close), with foreseen_at: its cutoff by what
-    was recorded before that day.
+    was recorded before that day (where that is to come, by what is known now).
 
     A period ends with its cycle, or where something cuts it. What cut it in the end may have been
     told later than that day; what was to cut it then may have been called off, put off or overtaken
@@ -79,6 +79,7 @@
             on
                 running_periods.plan_id = pooled_plans.plan_id
                 and {{ awaited }}.collected_at > pooled_plans.recorded_at
+                and pooled_plans.recorded_at < {{ as_of_at() }}
 
     ),
 
@@ -108,6 +109,7 @@
             on
                 running.subscription_id = subscription_changes.subscription_id
                 and running.collected_at > subscription_changes.recorded_at
+                and subscription_changes.recorded_at < {{ as_of_at() }}
         where subscription_changes.change in ('end', 'plan')
 
     ),
@@ -140,6 +142,7 @@
             on
                 running.plan_id = plan_migrations.from_plan_id
                 and running.collected_at > plan_migrations.recorded_at
+                and plan_migrations.recorded_at < {{ as_of_at() }}
 
         union all
 
@@ -155,6 +158,7 @@
             on
                 running.subscription_id = subscriptions.subscription_id
                 and running.collected_at > subscriptions.recorded_at
+                and subscriptions.recorded_at < {{ as_of_at() }}
 
     ),
 
@@ -198,6 +202,7 @@
             on
                 told_ends.plan_id = grids.plan_id
                 and running.collected_at > grids.recorded_at
+                and grids.recorded_at < {{ as_of_at() }}
         where
             coalesce(told_ends.ends_at_instant, midnights.midnight_at) > running.period_from
             and (
