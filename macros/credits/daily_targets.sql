@@ -21,7 +21,6 @@
         ("target_total", type_total()),
     ]) }}
     {%- else -%}
-    {%- set has_amounts = has_rows(ref("stg_catalog__meters"), "amount_property is not null") -%}
     with
 
     usage as (
@@ -142,7 +141,7 @@
             usage_date,
             sum(event_count) over through_day as event_count,
             sum(quantity) over through_day as quantity,
-            {{ "sum(usage_amount) over through_day" if has_amounts else "0" }} as usage_amount,
+            {{ "sum(usage_amount) over through_day" if has_event_amounts() else "0" }} as usage_amount,
             usage_date <= lag(usage_date) over (
                 partition by line_number
                 order by known_date, usage_date
@@ -714,4 +713,9 @@
     left join late_lines
         on days.line_number = late_lines.line_number
     {%- endif %}
+{%- endmacro %}
+
+{# Whether events of some meter bring their own price: else no amounts are added up. #}
+{% macro has_event_amounts() -%}
+    {{ return(has_rows(ref("stg_catalog__meters"), "amount_property is not null")) }}
 {%- endmacro %}
