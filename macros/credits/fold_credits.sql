@@ -444,12 +444,22 @@
 
     falls as (
 
-        select steps.*
+        select
+            lines.customer_id,
+            lines.currency,
+            lines.rated_line_id,
+            steps.posted_date,
+            steps.moment_number,
+            steps.usage_date,
+            steps.target_total,
+            coalesce(steps.invoice_id, lines.invoice_id) as invoice_id
         from {{ ref("int_credits__steps") }} as steps
+        inner join {{ ref("int_credits__step_lines") }} as lines
+            on steps.line_place = lines.line_place
         inner join credit_fold_breaks as breaks
             on
-                steps.customer_id = breaks.customer_id
-                and steps.currency = breaks.currency
+                lines.customer_id = breaks.customer_id
+                and lines.currency = breaks.currency
                 and steps.posted_date = breaks.posted_date
                 and steps.moment_number = breaks.moment_number
         where
