@@ -1,7 +1,7 @@
 {#
     A pre-hook of a model that sorts or hashes a million rows: with the 4 MB that PostgreSQL gives a
-    sort by default they go to disk and back, which took a seventh of the time of credits. A house
-    that gives more keeps it. It holds for the model's own transaction.
+    sort by default they go to disk and back. A house that gives more keeps it. It holds for the
+    model's own transaction, so not for what is run while the model is compiled (the credits' fold).
 #}
 {% macro more_memory() -%}
     {%- if target.type == "postgres" -%}
