@@ -410,6 +410,7 @@
         from allowed
         inner join rated_rows
             on allowed.line_number = rated_rows.line_number
+        {{ fence() }}
 
     ),
 
@@ -467,6 +468,7 @@
             banded.*,
             {{ step_applies(pricing_models()) }} as is_applied
         from banded
+        {{ fence() }}
 
     ),
 

@@ -74,7 +74,10 @@
 {% macro moment_of_moves() -%} 1000000 {%- endmacro %}
 {% macro moment_of_ends() -%} 1000001 {%- endmacro %}
 
+{# The fold is run while its model is compiled: in the model's transaction, before the pre-hooks. #}
 {% macro begin_credit_fold() -%}
+    {%- set memory = more_memory() -%}
+    {%- if memory -%} {%- do run_query(memory) -%} {%- endif -%}
     {%- for name in ["entries", "breaks", "demands", "grants"] -%}
         {%- do run_query("drop table if exists credit_fold_" ~ name) -%}
     {%- endfor -%}
@@ -85,10 +88,13 @@
     {%- do run_query(
         "create temporary table credit_fold_entries as " ~ no_rows(columns)
     ) -%}
-    {%- for name in ["grants", "breaks", "demands"] -%}
-        {%- set statistics = analyze("credit_fold_" ~ name) -%}
-        {%- if statistics -%} {%- do run_query(statistics) -%} {%- endif -%}
-    {%- endfor -%}
+    {%- for name in ["grants", "breaks", "demands"] -%} {%- do count_fold(name) -%} {%- endfor -%}
+{%- endmacro %}
+
+{# Statistics of a table that was just made: else PostgreSQL takes it for longer than all demands. #}
+{% macro count_fold(name) -%}
+    {%- set statistics = analyze("credit_fold_" ~ name) -%}
+    {%- if statistics -%} {%- do run_query(statistics) -%} {%- endif -%}
 {%- endmacro %}
 
 {# What each grant has left when the run begins; one that has not posted yet has all of it. #}
@@ -630,6 +636,7 @@
         {%- do run_query("drop table if exists credit_fold_" ~ name) -%}
     {%- endfor -%}
     {%- do run_query(credit_fold_runs(stretch_number, part)) -%}
+    {%- do count_fold("runs") -%}
     {%- set runs = run_query(
         "select run_number, max(grant_count) from (select run_number, count(*) as grant_count"
         ~ " from credit_fold_runs group by pot_number, run_number) as pots"
@@ -645,6 +652,7 @@
         {%- for row in runs -%}
             {%- do run_query("drop table if exists credit_fold_pass") -%}
             {%- do run_query(credit_pass(row[0])) -%}
+            {%- do count_fold("pass") -%}
             {%- do run_query(credits_drawn(stretch_number, row[0], row[1] > 1)) -%}
             {%- if not loop.last -%}
                 {%- do run_query(
