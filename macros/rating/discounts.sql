@@ -281,92 +281,12 @@ pass_0 as (
         cutoff_at
 
 ),
-{%- for pass in range(1, pass_count + 1) %}
-{%- set due = "due_" ~ pass -%}
-{%- set base = "base_" ~ pass -%}
-{%- set running = "running_" ~ pass -%}
-{%- set remaining = "left_" ~ (pass - 1) -%}
-{%- set whole = "subscription_id, scope, chain_number, discount_" ~ pass -%}
-
-{#- What is left of the lines that the discount acts on, here and up to here. #}
-
-bases_{{ pass }} as (
-
-    select
-        pass_{{ pass - 1 }}.*,
-        {%- if spans_invoices %}
-        sum({{ remaining }}) over (
-            partition by {{ whole }}
-            order by {{ own_number('invoice_number_in_subscription') }}
-        ) as {{ running }},
-        {%- endif %}
-        sum({{ remaining }}) over (
-            partition by {{ whole }}, invoice_number_in_subscription
-        ) as {{ base }}
-    from pass_{{ pass - 1 }}
-
-),
-
-dues_{{ pass }} as (
-
-    select
-        bases_{{ pass }}.*,
-        case
-            when percent_units_{{ pass }} is not null
-                then {{ whole_quotient(
-                    "2 * " ~ base ~ " * percent_units_" ~ pass ~ " + 1000000000000", "2000000000000"
-                ) }}
-            {%- if spans_invoices %}
-            when total_units_{{ pass }} is not null
-                then
-                    least({{ running }}, total_units_{{ pass }})
-                    - least({{ running }} - {{ base }}, total_units_{{ pass }})
-            {%- endif %}
-            when amount_units_{{ pass }} is not null
-                then least({{ base }}, amount_units_{{ pass }})
-        end as {{ due }}
-    from bases_{{ pass }}
-
-),
-
-parts_{{ pass }} as (
-
-    select
-        dues_{{ pass }}.*,
-        {{ whole_quotient(due ~ " * " ~ remaining, base) }} as part_{{ pass }},
-        mod({{ due }} * {{ remaining }}, nullif({{ base }}, 0)) as remainder_{{ pass }}
-    from dues_{{ pass }}
-
-),
-
-places_{{ pass }} as (
-
-    select
-        parts_{{ pass }}.*,
-        {{ due }} - sum(part_{{ pass }}) over (
-            partition by {{ whole }}, invoice_number_in_subscription
-        ) as spare_{{ pass }},
-        row_number() over (
-            partition by {{ whole }}, invoice_number_in_subscription
-            order by remainder_{{ pass }} desc, line_number
-        ) as place_{{ pass }}
-    from parts_{{ pass }}
-
-),
-
-pass_{{ pass }} as (
-
-    select
-        places_{{ pass }}.*,
-        {{ remaining }} - coalesce(
-            part_{{ pass }}
-            + case when place_{{ pass }} <= spare_{{ pass }} then 1 else 0 end,
-            0
-        ) as left_{{ pass }}
-    from places_{{ pass }}
-
-),
-{%- endfor %}
+{{ discount_passes(
+    pass_count,
+    "subscription_id, scope, chain_number, invoice_number_in_subscription",
+    "line_number",
+    "subscription_id, scope, chain_number" if spans_invoices
+) }}
 
 passes as (
 
@@ -408,4 +328,101 @@ select
     cutoff_at
 from takings
 where taken_units > 0
+{%- endmacro %}
+
+{#
+    The passes of discounts over lines: CTEs pass_1, pass_2, ... up to the count, each with what is
+    left of a line after it (left_<n>, in minor units). They read a CTE pass_0 with left_0 and, for
+    each pass, discount_<n> (null where it is not the line's), percent_units_<n> and amount_units_<n>.
+    `invoice` are the columns that say which lines belong together, and `line_number` the one that
+    orders them. Where discounts are used up over several invoices, `spans` are the columns that say
+    over whose, and pass_0 has total_units_<n> too.
+#}
+{% macro discount_passes(pass_count, invoice, line_number, spans=none) -%}
+{%- for pass in range(1, pass_count + 1) %}
+{%- set due = "due_" ~ pass -%}
+{%- set base = "base_" ~ pass -%}
+{%- set running = "running_" ~ pass -%}
+{%- set remaining = "left_" ~ (pass - 1) -%}
+{%- set together = invoice ~ ", discount_" ~ pass -%}
+
+{#- What is left of the lines that the discount acts on, here and up to here. #}
+
+bases_{{ pass }} as (
+
+    select
+        pass_{{ pass - 1 }}.*,
+        {%- if spans %}
+        sum({{ remaining }}) over (
+            partition by {{ spans }}, discount_{{ pass }}
+            order by {{ own_number('invoice_number_in_subscription') }}
+        ) as {{ running }},
+        {%- endif %}
+        sum({{ remaining }}) over (
+            partition by {{ together }}
+        ) as {{ base }}
+    from pass_{{ pass - 1 }}
+
+),
+
+dues_{{ pass }} as (
+
+    select
+        bases_{{ pass }}.*,
+        case
+            when percent_units_{{ pass }} is not null
+                then {{ whole_quotient(
+                    "2 * " ~ base ~ " * percent_units_" ~ pass ~ " + 1000000000000", "2000000000000"
+                ) }}
+            {%- if spans %}
+            when total_units_{{ pass }} is not null
+                then
+                    least({{ running }}, total_units_{{ pass }})
+                    - least({{ running }} - {{ base }}, total_units_{{ pass }})
+            {%- endif %}
+            when amount_units_{{ pass }} is not null
+                then least({{ base }}, amount_units_{{ pass }})
+        end as {{ due }}
+    from bases_{{ pass }}
+
+),
+
+parts_{{ pass }} as (
+
+    select
+        dues_{{ pass }}.*,
+        {{ whole_quotient(due ~ " * " ~ remaining, base) }} as part_{{ pass }},
+        mod({{ due }} * {{ remaining }}, nullif({{ base }}, 0)) as remainder_{{ pass }}
+    from dues_{{ pass }}
+
+),
+
+places_{{ pass }} as (
+
+    select
+        parts_{{ pass }}.*,
+        {{ due }} - sum(part_{{ pass }}) over (
+            partition by {{ together }}
+        ) as spare_{{ pass }},
+        row_number() over (
+            partition by {{ together }}
+            order by remainder_{{ pass }} desc, {{ line_number }}
+        ) as place_{{ pass }}
+    from parts_{{ pass }}
+
+),
+
+pass_{{ pass }} as (
+
+    select
+        places_{{ pass }}.*,
+        {{ remaining }} - coalesce(
+            part_{{ pass }}
+            + case when place_{{ pass }} <= spare_{{ pass }} then 1 else 0 end,
+            0
+        ) as left_{{ pass }}
+    from places_{{ pass }}
+
+),
+{%- endfor %}
 {%- endmacro %}
