@@ -16,6 +16,7 @@
         ("invoice_id", type_text()),
         ("is_own_close", "boolean"),
         ("granted_from_date", "date"),
+        ("closed_date", "date"),
         ("net_total", type_total()),
         ("net_before", type_total()),
     ]) }}
@@ -201,6 +202,7 @@
 
         select
             own_rated_line_id,
+            min(posted_date) as closed_date,
             sum(line_total) as net_total
         from postings
         where not is_new
@@ -220,6 +222,7 @@
         moments.invoice_id,
         moments.own_close_count > 0 as is_own_close,
         granted.granted_from_date,
+        coalesce(posted_nets.closed_date, min(moments.posted_date) over so_far) as closed_date,
         cast(
             coalesce(posted_nets.net_total, 0) + sum(moments.moved_total) over so_far
             as {{ type_total() }}

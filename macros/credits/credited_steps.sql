@@ -72,7 +72,8 @@
     ),
 
     -- The rating that a moment goes by, and that of the moment before. Of a close that knew no grant
-    -- nothing was kept, whenever it is built: then the net is compared by the new rating.
+    -- nothing was kept, whenever it is built: then the net is compared by the new rating. (Of one that
+    -- had no days, because nothing was used, there is nothing either: its net is on its own day.)
     pairs as (
 
         select
@@ -122,14 +123,12 @@
             max(case when recency = 1 then whole_total end) as whole_total,
             coalesce(
                 max(case when recency = 1 and not is_own then rated_date end),
-                max(case when recency = 2 then rated_date end),
-                max(case when recency = 1 then rated_date end)
-            ) as before_date,
+                max(case when recency = 2 then rated_date end)
+            ) as earlier_date,
             coalesce(
                 max(case when recency = 1 and not is_own then rated_number end),
-                max(case when recency = 2 then rated_number end),
-                max(case when recency = 1 then rated_number end)
-            ) as before_number
+                max(case when recency = 2 then rated_number end)
+            ) as earlier_number
         from pairs
         where recency <= 2
         group by
@@ -139,45 +138,72 @@
 
     ),
 
-    own_days as (
+    own_moments as (
 
         select
-            step_lines.rated_line_id as own_rated_line_id,
+            step_lines.rated_line_id,
+            step_lines.subscription_id,
             case
-                when charges.timing = 'advance'
-                    then {{ local_date('step_lines.period_from', 'zone_segments.offset_seconds') }}
-                else {{ local_date(
-                    "(step_lines.period_to - interval '1 microsecond')",
-                    'zone_segments.offset_seconds'
-                ) }}
-            end as own_date
+                when charges.timing = 'advance' then step_lines.period_from
+                else step_lines.period_to - interval '1 microsecond'
+            end as own_at
         from step_lines
-        inner join {{ ref("int_subscriptions__periods") }} as subscription_periods
-            on
-                step_lines.subscription_id = subscription_periods.subscription_id
-                and greatest(
-                    {{ number_of_rated_line(
-                        'step_lines.subscription_id', 'step_lines.rated_line_id'
-                    ) }},
-                    1
-                ) = subscription_periods.period_number
         left join charges
             on
                 step_lines.plan_id = charges.plan_id
                 and step_lines.charge_id = charges.charge_id
-                and step_lines.line_kind = 'recurring'
-        inner join {{ ref("int_subscriptions__zone_segments") }} as zone_segments
+                and step_lines.line_kind in ('recurring', 'one_time')
+        where step_lines.told_by = 3
+
+    ),
+
+    -- By the zone of the period in which it is: a customer may have moved since the line's own.
+    own_periods as (
+
+        select
+            own_moments.rated_line_id,
+            own_moments.own_at,
+            max(
+                case
+                    when
+                        subscription_periods.period_from <= own_moments.own_at
+                        or subscription_periods.period_number = 1
+                        then subscription_periods.period_number
+                end
+            ) as period_number,
+            own_moments.subscription_id
+        from own_moments
+        inner join {{ ref('int_subscriptions__periods') }} as subscription_periods
+            on own_moments.subscription_id = subscription_periods.subscription_id
+        group by
+            own_moments.rated_line_id,
+            own_moments.own_at,
+            own_moments.subscription_id
+
+    ),
+
+    own_days as (
+
+        select
+            own_periods.rated_line_id as own_rated_line_id,
+            case
+                when own_periods.own_at = subscription_periods.period_from
+                    then subscription_periods.period_from_date
+                else greatest(
+                    {{ local_date('own_periods.own_at', 'zone_segments.offset_seconds') }},
+                    subscription_periods.period_from_date
+                )
+            end as own_date
+        from own_periods
+        inner join {{ ref('int_subscriptions__periods') }} as subscription_periods
+            on
+                own_periods.subscription_id = subscription_periods.subscription_id
+                and own_periods.period_number = subscription_periods.period_number
+        inner join {{ ref('int_subscriptions__zone_segments') }} as zone_segments
             on
                 subscription_periods.time_zone = zone_segments.time_zone
-                and zone_segments.utc_from <= case
-                    when charges.timing = 'advance' then step_lines.period_from
-                    else step_lines.period_to - interval '1 microsecond'
-                end
-                and zone_segments.utc_to > case
-                    when charges.timing = 'advance' then step_lines.period_from
-                    else step_lines.period_to - interval '1 microsecond'
-                end
-        where step_lines.told_by = 3
+                and own_periods.own_at >= zone_segments.utc_from
+                and own_periods.own_at < zone_segments.utc_to
 
     ),
 
@@ -199,8 +225,20 @@
             own_days.own_date,
             chosen_ratings.now_date,
             chosen_ratings.now_number,
-            chosen_ratings.before_date,
-            chosen_ratings.before_number,
+            coalesce(
+                chosen_ratings.earlier_date,
+                case
+                    when netted.closed_date < netted.granted_from_date
+                        then chosen_ratings.now_date
+                end
+            ) as before_date,
+            coalesce(
+                chosen_ratings.earlier_number,
+                case
+                    when netted.closed_date < netted.granted_from_date
+                        then chosen_ratings.now_number
+                end
+            ) as before_number,
             row_number() over (
                 order by netted.own_rated_line_id, netted.posted_date, netted.moment_number
             ) as moment_rank
