@@ -55,7 +55,9 @@ class History:
             },
             size=60,
         )
-        #: What is in a unit of credit has choices of its own.
+        #: What came later has choices of its own: line discounts, odd charges, units of credit.
+        self.discount_draw = random.Random(f"discounts {self.seed}")
+        self.odd_draw = random.Random(f"odd {self.seed}")
         unit_draw = random.Random(f"units {self.seed}")
         self.unit_granter = Granter(
             draw=unit_draw,
@@ -146,6 +148,9 @@ class History:
                 level=draw.choice(["line", "invoice"]),
                 percent=draw.choice(["10", "33.3"]),
             )
+        if not self.is_plain:
+            self.make_line_discounts()
+            self.make_odd_charges()
         if draw.random() < 0.4 and not self.is_plain:
             self.add(
                 "commitments",
@@ -156,6 +161,49 @@ class History:
                 amount="70",
                 overage_factor=draw.choice(["", "1.5"]),
             )
+
+    def make_line_discounts(self) -> None:
+        """What is taken off charges, of every kind; some of it is told later."""
+        draw = self.discount_draw
+        for number in range(draw.choice([0, 1, 1, 2, 3])):
+            kind = draw.choice(["percent", "percent", "amount", "total_amount"])
+            values = {"percent": ["7", "50", "12.5"], "amount": ["3", "0.5"]}
+            since = draw.choice(["", "", "2026-01-15"])
+            told = draw.choice(["", "", "2026-01-12T09:00:00Z", "2026-02-03T09:00:00Z"])
+            self.add(
+                "discounts",
+                discount_id=f"l{number}",
+                name="Of a charge",
+                level="line",
+                **draw.choice(
+                    [{"customer_id": "c"}, {"plan_id": "plan"}, {"subscription_id": "s"}]
+                ),
+                position=draw.randint(1, 2),
+                charge_id=draw.choice(["", "tokens", "tokens", "calls"]),
+                valid_from=since,
+                recorded_at=told,
+                currency="" if kind == "percent" else "USD",
+                **{kind: draw.choice(values.get(kind, ["9"]))},
+            )
+
+    def make_odd_charges(self) -> None:
+        """A set-up fee, fees at zero of rows side by side, and a customer who moves."""
+        draw = self.odd_draw
+        if draw.random() < 0.5:
+            timing = draw.choice(["advance", "arrears"])
+            self.charge("setup", "one_time", [{"unit_price": "6.5"}], timing=timing)
+        if draw.random() < 0.6:
+            bands = [{"up_to": "10", "flat_fee": "2"}, {"flat_fee": "1.25"}]
+            rows = [*bands, *({**band, "dimension_values": "r=eu"} for band in bands)]
+            self.charge(
+                "steps", "usage", rows, meter="tokens", meter_version=1, flat_fee_at_zero="true",
+                pricing_model=draw.choice(["stairstep", "tiered"]),
+            )  # fmt: skip
+        if draw.random() < 0.4:
+            moved = dict(self.catalog["customers"][0])
+            moved["time_zone"] = draw.choice(["UTC", "America/Los_Angeles", "Pacific/Apia"])
+            moved["valid_from"] = draw.choice(["2026-01-05T20:00:00Z", "2026-01-20T01:00:00Z"])
+            self.catalog["customers"].append(moved)
 
     def make_units(self) -> None:
         """A charge priced in a unit of credit, and what one of it is worth."""

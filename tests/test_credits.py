@@ -14,7 +14,7 @@ from tests.credit_histories import UNIT, histories
 from tests.oracle import bill
 
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
-SEEDS = range(24)
+SEEDS = range(4, 28)
 PAPERWORK = "2026-01-19T10:00:00Z"
 STEPS = ("2026-01-06", "2026-01-25")
 TABLES = (
@@ -28,7 +28,7 @@ TABLES = (
 def world():
     """The histories, with subscriptions of every third customer recorded after they began."""
     catalog, rows, as_of_day = histories(SEEDS)
-    late = sorted(row["customer_id"] for row in catalog["customers"])[::3]
+    late = sorted({row["customer_id"] for row in catalog["customers"]})[::3]
     for row in catalog["subscriptions"]:
         if row["customer_id"] in late and row["subscription_id"].endswith("t"):
             row["recorded_at"] = PAPERWORK

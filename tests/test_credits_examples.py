@@ -207,6 +207,66 @@ def test_a_discount_is_given_back_at_the_close_latest_days_first():
     assert house.document("02-01", "s@2026-02-01").credits_total == "15.0000"
 
 
+def test_days_are_net_of_line_discounts():
+    """25 % of 1.00, 2.00, 3.00 so far is 0.25, 0.50, 0.75: 0.75 a day, and nothing comes back."""
+    house = CreditHouse()
+    house.add("discounts", discount_id="d", level="line", percent="25")
+    house.grant("g", "30")
+    for day in ("01-05", "01-06", "01-07"):
+        house.use(day, "1")
+    assert house.draws("02-05") == [
+        ("01-05", "g", "-0.75", "01-05"),
+        ("01-06", "g", "-0.75", "01-06"),
+        ("01-07", "g", "-0.75", "01-07"),
+    ]
+    assert house.document("02-05", "s@2026-02-01").credits_total == "2.2500"
+
+
+def test_an_amount_off_a_charge_is_taken_first_and_a_percentage_of_what_it_leaves():
+    """3.00 off, then 10 %: of 2.00, 5.00, 9.00 so far 0.00, 2.00, 6.00 are left, then 0.00, 1.80,
+    5.40; a maximum of 5.00 comes after both: 0.00, 1.80, 5.00.
+    """
+    house = CreditHouse()
+    house.add("discounts", discount_id="a", level="line", position="1", amount="3", currency="USD")
+    house.add("discounts", discount_id="b", level="line", position="2", percent="10")
+    limit = {"plan_id": "plan", "charge_id": "usage", "currency": "USD"}
+    house.add("charge_limits", **limit, minimum="", maximum="5")
+    house.grant("g", "30")
+    for day, units in (("01-05", "2"), ("01-06", "3"), ("01-07", "4")):
+        house.use(day, units)
+    assert house.draws("02-05") == [
+        ("01-06", "g", "-1.8", "01-06"),
+        ("01-07", "g", "-3.2", "01-07"),
+    ]
+
+
+def test_a_discount_told_later_gives_back_on_the_day_on_which_it_is_known():
+    """10.00 on the 5th; on the 9th half of it is known to be off: 5.00 comes back, of its day."""
+    house = CreditHouse()
+    known = "2026-01-09T10:00:00Z"
+    house.add("discounts", discount_id="d", level="line", percent="50", recorded_at=known)
+    house.grant("g", "30")
+    house.use("01-05", "10")
+    house.use("01-12", "10")
+    assert house.draws("02-05") == [
+        ("01-05", "g", "-10.0", "01-05"),
+        ("01-09", "g", "5.0", "01-05"),
+        ("01-12", "g", "-5.0", "01-12"),
+    ]
+
+
+def test_what_is_used_up_over_invoices_is_taken_off_at_the_close():
+    """4.00 in all: 10.00 is drawn on its day, and 4.00 comes back when the month closes."""
+    house = CreditHouse()
+    house.add("discounts", discount_id="d", level="line", total_amount="4", currency="USD")
+    house.grant("g", "30")
+    house.use("01-05", "10")
+    assert house.draws("02-05") == [
+        ("01-05", "g", "-10.0", "01-05"),
+        ("02-01", "g", "4.0", "01-05"),
+    ]
+
+
 def test_a_maximum_caps_the_days_and_a_minimum_draws_on_the_last():
     """A maximum of 12.00: 10.00, then 2.00. In February 4.00 is used of a minimum of 9.00: the
     line of 5.00 draws at the close, on 28 February.

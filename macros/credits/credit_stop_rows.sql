@@ -2,8 +2,8 @@
     Rows of the catalogue that may move what an open period of a customer with grants comes to so far:
     what draws on a day is what was known on that day, so that a run ends before the day on which
     such a row was recorded. Changes and back-dated rows of those customers and their subscriptions,
-    and what of charges, prices, limits, meters, allowances and plans was in force when it was
-    recorded. Gives recorded_at.
+    and what of charges, prices, limits, line discounts, meters, allowances and plans was in force
+    when it was recorded. Gives recorded_at.
     Source: DESIGN, Credits ("as known at L").
 #}
 {% macro credit_stop_rows() -%}
@@ -62,6 +62,15 @@
     select recorded_at
     from {{ ref("stg_catalog__charge_limits") }}
     where valid_from_date <= cast(recorded_at as date)
+
+    union
+
+    select recorded_at
+    from {{ ref("stg_catalog__discounts") }}
+    where
+        {{ is_taken_off_by_day() }}
+        and valid_from_date <= cast(recorded_at as date)
+        and (customer_id is null or customer_id in (select customer_id from granted))
     {%- for name in ["plans", "charges", "meters", "meter_filters", "allowances"] %}
 
     union

@@ -1,8 +1,9 @@
 {#
     What credits may have paid of a usage line per local day of usage, as known at each load day that
-    moved it (int_credits__daily_targets): the usage through the day, rated as the line is, less that
-    through the day before; nothing where that is below zero. A state is the line's part as known at one load day (known_date); only
-    days from the first that the load day touched are rated again.
+    moved it (int_credits__daily_targets): the usage through the day, rated as the line is, less line
+    discounts and capped by the maximum, less that through the day before; nothing where that is below
+    zero. A state is the line's part, or its whole charge where that is discounted, as known at one
+    load day (known_date); only days from the first that the load day touched are rated again.
 
     Usage that comes in on its day or the next follows all that came before, so its running sum in
     the order of (known_date, usage_date) is the quantity through the day. A load day that reaches
@@ -21,6 +22,12 @@
         ("target_total", type_total()),
     ]) }}
     {%- else -%}
+    {%- set pass_count = daily_discount_passes() -%}
+    {%- set charged = "discounted" if pass_count else "rounded" -%}
+    {%- set rounded_columns = [
+        "line_number", "group_key", "known_date", "usage_date", "is_late", "is_before",
+        "rows_in_part", "maximum", "exponent",
+    ] -%}
     with
 
     usage as (
@@ -45,6 +52,28 @@
 
     ),
 
+    {%- if pass_count %}
+
+    line_stacks as (
+
+        select
+            line_number,
+            place_number,
+            {%- for pass in range(1, pass_count + 1) %}
+            max(case when pass_number = {{ pass }} then discount_id end) as discount_{{ pass }},
+            max(case when pass_number = {{ pass }} then percent_units end)
+                as percent_units_{{ pass }},
+            max(case when pass_number = {{ pass }} then amount_units end)
+                as amount_units_{{ pass }}{{ "," if not loop.last }}
+            {%- endfor %}
+        from {{ ref("int_credits__line_discounts") }}
+        group by
+            line_number,
+            place_number
+
+    ),
+    {%- endif %}
+
     used_lines as (
 
         select line_number
@@ -53,12 +82,40 @@
 
     ),
 
+    -- Price rows that move together: those of a part, or of the whole charge where it is discounted.
+    grouped_lines as (
+
+        {%- if pass_count %}
+        select
+            lines.*,
+            case
+                when max(case when line_stacks.line_number is null then 0 else 1 end) over whole = 1
+                    then min(lines.line_number) over whole
+                else lines.part_key
+            end as group_key
+        from {{ ref("int_credits__lines") }} as lines
+        left join line_stacks
+            on lines.line_number = line_stacks.line_number
+        window
+            whole as (
+                partition by lines.subscription_id, lines.period_number, lines.charge_id
+            )
+        {%- else %}
+        select
+            lines.*,
+            lines.part_key as group_key
+        from {{ ref("int_credits__lines") }} as lines
+        {%- endif %}
+
+    ),
+
     priced_rows as (
 
         select
             lines.*,
-            count(*) over (partition by lines.part_key) as rows_in_part
-        from {{ ref("int_credits__lines") }} as lines
+            count(*) over (partition by lines.part_key) as rows_in_part,
+            count(*) over (partition by lines.group_key) as rows_in_group
+        from grouped_lines as lines
         inner join used_lines
             on lines.line_number = used_lines.line_number
 
@@ -68,8 +125,8 @@
 
         select
             priced_rows.line_number,
-            priced_rows.part_key,
-            priced_rows.rows_in_part,
+            priced_rows.group_key,
+            priced_rows.rows_in_group,
             usage.known_date,
             usage.usage_date,
             usage.event_count,
@@ -82,17 +139,17 @@
     ),
 
     -- A day that moved one price row of a part moves what the part's others have left of its
-    -- allowance and its maximum.
-    moved_parts as (
+    -- allowance and its maximum, and their shares of what a discount takes off the charge.
+    moved_groups as (
 
         select
-            part_key,
+            group_key,
             known_date,
             usage_date
         from moved_days
-        where rows_in_part > 1
+        where rows_in_group > 1
         group by
-            part_key,
+            group_key,
             known_date,
             usage_date
 
@@ -102,9 +159,10 @@
 
         select
             line_number,
-            part_key,
+            group_key,
             known_date,
             usage_date,
+            1 as own_days,
             event_count,
             quantity,
             usage_amount
@@ -114,31 +172,34 @@
 
         select
             priced_rows.line_number,
-            moved_parts.part_key,
-            moved_parts.known_date,
-            moved_parts.usage_date,
+            moved_groups.group_key,
+            moved_groups.known_date,
+            moved_groups.usage_date,
+            0 as own_days,
             0 as event_count,
             0 as quantity,
             0 as usage_amount
-        from moved_parts
+        from moved_groups
         inner join priced_rows
-            on moved_parts.part_key = priced_rows.part_key
+            on moved_groups.group_key = priced_rows.group_key
         left join moved_days
             on
                 priced_rows.line_number = moved_days.line_number
-                and moved_parts.known_date = moved_days.known_date
-                and moved_parts.usage_date = moved_days.usage_date
+                and moved_groups.known_date = moved_days.known_date
+                and moved_groups.usage_date = moved_days.usage_date
         where moved_days.line_number is null
 
     ),
 
+    -- A row that others move has nothing until it is used, not even a fee at zero.
     running as (
 
         select
             line_number,
-            part_key,
+            group_key,
             known_date,
             usage_date,
+            sum(own_days) over through_day > 0 as is_used,
             sum(event_count) over through_day as event_count,
             sum(quantity) over through_day as quantity,
             {{ "sum(usage_amount) over through_day" if has_event_amounts() else "0" }} as usage_amount,
@@ -160,7 +221,7 @@
     reaching_back as (
 
         select
-            part_key,
+            group_key,
             known_date,
             usage_date,
             coalesce(
@@ -178,7 +239,7 @@
     late_loads as (
 
         select
-            part_key,
+            group_key,
             known_date,
             min(usage_date) as first_date
         from reaching_back
@@ -186,7 +247,7 @@
             reaches_back
             and known_date >= {{ first_posting_date() }}
         group by
-            part_key,
+            group_key,
             known_date
 
     ),
@@ -194,24 +255,24 @@
     first_open_days as (
 
         select
-            part_key,
+            group_key,
             min(usage_date) as first_open_date
         from moved_days
         where known_date >= {{ first_posting_date() }}
-        group by part_key
+        group by group_key
 
     ),
 
     known_days as (
 
         select
-            part_key,
+            group_key,
             usage_date,
             min(known_date) as known_date
         from moved_days
-        where part_key in (select part_key from late_loads)
+        where group_key in (select group_key from late_loads)
         group by
-            part_key,
+            group_key,
             usage_date
 
     ),
@@ -220,17 +281,17 @@
     late_days as (
 
         select
-            late_loads.part_key,
+            late_loads.group_key,
             late_loads.known_date,
             late_loads.first_date,
             known_days.usage_date,
             max(
                 case when known_days.usage_date < late_loads.first_date then known_days.usage_date end
-            ) over (partition by late_loads.part_key, late_loads.known_date) as date_before
+            ) over (partition by late_loads.group_key, late_loads.known_date) as date_before
         from late_loads
         inner join known_days
             on
-                late_loads.part_key = known_days.part_key
+                late_loads.group_key = known_days.group_key
                 and late_loads.known_date >= known_days.known_date
 
     ),
@@ -239,36 +300,38 @@
 
         select
             running.line_number,
-            running.part_key,
+            running.group_key,
             running.known_date,
             running.usage_date,
             false as is_late,
             false as is_before,
+            running.is_used,
             running.event_count,
             running.quantity,
             running.usage_amount
         from running
         left join late_loads
             on
-                running.part_key = late_loads.part_key
+                running.group_key = late_loads.group_key
                 and running.known_date = late_loads.known_date
-        where late_loads.part_key is null
+        where late_loads.group_key is null
 
         union all
 
         select
             priced_rows.line_number,
-            late_days.part_key,
+            late_days.group_key,
             late_days.known_date,
             late_days.usage_date,
             true as is_late,
             late_days.usage_date < late_days.first_date as is_before,
+            count(moved_days.line_number) > 0 as is_used,
             coalesce(sum(moved_days.event_count), 0) as event_count,
             coalesce(sum(moved_days.quantity), 0) as quantity,
             coalesce(sum(moved_days.usage_amount), 0) as usage_amount
         from late_days
         inner join priced_rows
-            on late_days.part_key = priced_rows.part_key
+            on late_days.group_key = priced_rows.group_key
         left join moved_days
             on
                 priced_rows.line_number = moved_days.line_number
@@ -279,7 +342,7 @@
             or late_days.usage_date = late_days.date_before
         group by
             priced_rows.line_number,
-            late_days.part_key,
+            late_days.group_key,
             late_days.known_date,
             late_days.usage_date,
             late_days.first_date
@@ -296,7 +359,7 @@
         from states
         inner join first_open_days
             on
-                states.part_key = first_open_days.part_key
+                states.group_key = first_open_days.group_key
                 and states.usage_date < first_open_days.first_open_date
         where states.known_date < {{ first_posting_date() }}
         group by states.line_number
@@ -316,7 +379,7 @@
         left join band_counts
             on priced_rows.price_row_id = band_counts.price_row_id
         left join first_open_days
-            on priced_rows.part_key = first_open_days.part_key
+            on priced_rows.group_key = first_open_days.group_key
         left join days_before
             on priced_rows.line_number = days_before.line_number
 
@@ -326,7 +389,7 @@
 
         select
             states.line_number,
-            states.part_key,
+            states.group_key,
             states.known_date,
             states.usage_date,
             states.is_late,
@@ -334,7 +397,8 @@
             states.event_count,
             states.usage_amount,
             rated_rows.rows_in_part,
-            {{ is_in_range('states.quantity', 'states.usage_amount') }} as is_in_range,
+            states.is_used
+            and {{ is_in_range('states.quantity', 'states.usage_amount') }} as is_in_range,
             {{ billable_quantity(
                 'states.quantity', is_in_range('states.quantity', 'states.usage_amount')
             ) }} as billable_quantity
@@ -364,7 +428,7 @@
             billable.*,
             sum(billable.billable_quantity) over (
                 partition by
-                    billable.part_key,
+                    rated_rows.part_key,
                     billable.known_date,
                     billable.usage_date
                 order by
@@ -383,7 +447,7 @@
 
         select
             allowed.line_number,
-            allowed.part_key,
+            allowed.group_key,
             allowed.known_date,
             allowed.usage_date,
             allowed.is_late,
@@ -418,7 +482,7 @@
 
         select
             uncovered.line_number,
-            uncovered.part_key,
+            uncovered.group_key,
             uncovered.known_date,
             uncovered.usage_date,
             uncovered.is_late,
@@ -477,7 +541,7 @@
 
         select
             line_number,
-            part_key,
+            group_key,
             known_date,
             usage_date,
             is_late,
@@ -499,7 +563,7 @@
 
         select
             line_number,
-            part_key,
+            group_key,
             known_date,
             usage_date,
             is_late,
@@ -520,7 +584,7 @@
 
         select
             line_number,
-            part_key,
+            group_key,
             known_date,
             usage_date,
             is_late,
@@ -535,7 +599,7 @@
 
         select
             line_number,
-            part_key,
+            group_key,
             known_date,
             usage_date,
             is_late,
@@ -547,7 +611,7 @@
         where not has_one_band
         group by
             line_number,
-            part_key,
+            group_key,
             known_date,
             usage_date,
             is_late,
@@ -559,7 +623,7 @@
 
         select
             row_totals.line_number,
-            row_totals.part_key,
+            row_totals.group_key,
             row_totals.known_date,
             row_totals.usage_date,
             row_totals.is_late,
@@ -597,45 +661,87 @@
 
         select
             line_number,
-            part_key,
+            group_key,
             known_date,
             usage_date,
             is_late,
             is_before,
             rows_in_part,
             maximum,
+            exponent,
             {{ round_money('exact.exact_amount', 'exact.exponent') }} as rounded_total
         from exact
 
     ),
 
-    -- So is a maximum.
-    summed as (
+    {%- if pass_count %}
+
+    pass_0 as (
 
         select
             rounded.*,
-            rounded.rounded_total as running_total
+            line_stacks.place_number,
+            {%- for pass in range(1, pass_count + 1) %}
+            line_stacks.discount_{{ pass }},
+            line_stacks.percent_units_{{ pass }},
+            line_stacks.amount_units_{{ pass }},
+            {%- endfor %}
+            {{ minor_units("rounded.rounded_total", "rounded.exponent") }} as left_0
         from rounded
-        where rounded.rows_in_part = 1
+        inner join line_stacks
+            on rounded.line_number = line_stacks.line_number
+        where rounded.rounded_total > 0
+
+    ),
+    {{ discount_passes(pass_count, "group_key, known_date, usage_date", "place_number") }}
+
+    discounted as (
+
+        select
+            {{ rounded_columns | join(",\n            ") }},
+            rounded_total
+        from rounded
+        where
+            rounded_total <= 0
+            or line_number not in (select line_number from line_stacks)
 
         union all
 
         select
-            rounded.*,
-            sum(rounded.rounded_total) over (
+            {{ rounded_columns | join(",\n            ") }},
+            {{ total_of_minor_units("left_" ~ pass_count, "exponent") }} as rounded_total
+        from pass_{{ pass_count }}
+
+    ),
+    {%- endif %}
+
+    -- So is a maximum, of what discounts leave.
+    summed as (
+
+        select
+            charged.*,
+            charged.rounded_total as running_total
+        from {{ charged }} as charged
+        where charged.rows_in_part = 1
+
+        union all
+
+        select
+            charged.*,
+            sum(charged.rounded_total) over (
                 partition by
-                    rounded.part_key,
-                    rounded.known_date,
-                    rounded.usage_date
+                    rated_rows.part_key,
+                    charged.known_date,
+                    charged.usage_date
                 order by
                     rated_rows.price_position,
                     {{ binary_order('rated_rows.dimension_values') }}
                 rows between unbounded preceding and current row
             ) as running_total
-        from rounded
+        from {{ charged }} as charged
         inner join rated_rows
-            on rounded.line_number = rated_rows.line_number
-        where rounded.rows_in_part > 1
+            on charged.line_number = rated_rows.line_number
+        where charged.rows_in_part > 1
 
     ),
 
@@ -701,7 +807,7 @@
 
         select priced_rows.line_number
         from priced_rows
-        where priced_rows.part_key in (select part_key from late_loads)
+        where priced_rows.group_key in (select group_key from late_loads)
 
     )
 
@@ -720,4 +826,11 @@
 {# Whether events of some meter bring their own price: else no amounts are added up. #}
 {% macro has_event_amounts() -%}
     {{ return(has_rows(ref("stg_catalog__meters"), "amount_property is not null")) }}
+{%- endmacro %}
+
+{# How many passes of discounts the lines of the run take: 0 where none is discounted by the day. #}
+{% macro daily_discount_passes() -%}
+    {{ return(
+        discount_pass_count(ref("int_credits__line_discounts")) if has_daily_discounts() else 0
+    ) }}
 {%- endmacro %}

@@ -1,6 +1,6 @@
 """What lines of usage come to through each usage day, as known at an instant (*Credits*)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from fractions import Fraction
 
@@ -8,6 +8,7 @@ from .allowances import consume, row_order
 from .amounts import AMOUNT_LIMIT, QUANTITY_LIMIT, half_away
 from .catalog import Catalog, PriceRow
 from .clock import local_date
+from .discounts import Discounter
 from .metering import Usage
 from .parts import Part
 from .pricing import rate
@@ -52,6 +53,38 @@ def complete(vector: Target, net: Fraction, own_day: date) -> Target:
 
 
 @dataclass
+class DailyLine:
+    """What a price row comes to through a day, as discounts of level line see it."""
+
+    part: Part
+    row: PriceRow
+    gross: Fraction
+    discounted: Fraction = ZERO
+    kind: str = "usage"
+    unit: str = ""
+
+    @property
+    def left(self) -> Fraction:
+        return self.gross - self.discounted
+
+    @property
+    def charge_id(self) -> str:
+        return self.part.charge.charge_id
+
+    @property
+    def plan_id(self) -> str:
+        return self.part.charge.plan_id
+
+    @property
+    def from_date(self) -> date:
+        return self.part.begin_date
+
+    @property
+    def period_number(self) -> int:
+        return self.part.period.number
+
+
+@dataclass
 class DailyPart:
     """A part whose lines draw day by day, its usage by day, and what it came to so far."""
 
@@ -60,15 +93,23 @@ class DailyPart:
     usages: list[tuple[Usage, PriceRow, date]] = field(default_factory=list)
     #: Rounded cumulative amounts by price row and usage day, as last worked out.
     running: dict[str, dict[date, Fraction]] = field(default_factory=dict)
+    #: The charge's parts that discounts act on together, this one among them, and who acts.
+    together: list["DailyPart"] = field(default_factory=list)
+    discounter: Discounter | None = None
 
     @property
     def rows(self) -> list[PriceRow]:
         return list(self.part.rows)
 
+    @property
+    def moving(self) -> list[tuple[Usage, PriceRow, date]]:
+        """The usage that moves what the part comes to."""
+        return [usage for each in self.together or [self] for usage in each.usages]
+
     def touched(self) -> dict[date, date]:
         """Load days on which usage came in or was voided, each with the earliest usage day."""
         found: dict[date, date] = {}
-        for usage, _, day in self.usages:
+        for usage, _, day in self.moving:
             event = usage.event
             loaded = [event.loaded_at]
             if event.voided_at is not None:
@@ -79,7 +120,7 @@ class DailyPart:
 
     def work_out(self, known_until: datetime, since: date) -> None:
         """Cumulative amounts through every usage day from `since` on, as known then."""
-        days = {day for usage, _, day in self.usages if usage.event.loaded_at < known_until}
+        days = {day for usage, _, day in self.moving if usage.event.loaded_at < known_until}
         for day in sorted(one for one in days if one >= since):
             totals = self.totals_through(day, known_until)
             for row in self.rows:
@@ -88,7 +129,26 @@ class DailyPart:
                     own[day] = totals[row.dimension_values]
 
     def totals_through(self, day: date, known_until: datetime) -> dict[str, Fraction]:
-        """What each price row with usage through a day comes to, under the charge's maximum."""
+        """What each price row with usage through a day comes to, after the charge's line discounts
+        and under the maximum."""
+        lines = [
+            line for each in self.together or [self] for line in each.gross_lines(day, known_until)
+        ]
+        if self.discounter is not None:
+            self.take_discounts_off(lines, known_until)
+        part = self.part
+        maximum = part.limit_total(part.limit.maximum) if part.limit else None
+        totals, spent = {}, ZERO
+        for line in lines:
+            if line.part is not part:
+                continue
+            total = line.left if maximum is None else min(line.left, maximum - spent)
+            spent += total
+            totals[line.row.dimension_values] = total
+        return totals
+
+    def gross_lines(self, day: date, known_until: datetime) -> list[DailyLine]:
+        """What each price row with usage through a day is rated at, in line order."""
         part, charge = self.part, self.part.charge
         profile = self.catalog.profiles[charge.profile_id]
         totals: dict[str, Fraction] = {}
@@ -112,8 +172,6 @@ class DailyPart:
             measured.append(Measured(part, row, quantity, len(seen), amount, places))
         measured.sort(key=row_order)
         consume(part.own_allowance, measured)
-        maximum = part.limit_total(part.limit.maximum) if part.limit else None
-        spent = ZERO
         for one in measured:
             rated = rate(
                 one.row,
@@ -123,23 +181,49 @@ class DailyPart:
                 one.event_amount,
                 part.fee_factor,
             )
-            if abs(rated.amount) >= AMOUNT_LIMIT:
+            if abs(rated.amount) < AMOUNT_LIMIT:
+                totals[one.row.dimension_values] = half_away(
+                    rated.amount * part.amount_factor, part.exponent
+                )
+        rows = {row.dimension_values: row for row in self.rows}
+        found = [DailyLine(part, rows[values], total) for values, total in totals.items()]
+        return sorted(
+            found, key=lambda line: (line.row.position, line.row.dimension_values.encode())
+        )
+
+    def take_discounts_off(self, lines: list[DailyLine], known_until: datetime) -> None:
+        """By the invoice alone: what is used up over several waits for the close. A discount that
+        is told after the close is none of the period, whenever that is rated again."""
+        known_until = min(known_until, self.part.period.cutoff_at)
+        for one in self.discounter.own:
+            is_known = one.recorded_at < known_until
+            if one.level != "line" or one.total_amount is not None or not is_known:
                 continue
-            total = half_away(rated.amount * part.amount_factor, part.exponent)
-            if maximum is not None:
-                total = min(total, maximum - spent)
-            spent += total
-            totals[one.row.dimension_values] = total
-        return totals
+            taken = [line for line in lines if self.discounter.takes(one, line)]
+            self.discounter.take_off(one, self.part.charge.charge_id, taken)
 
     def targets(self) -> dict[str, Target]:
         return {values: steps_of(running) for values, running in self.running.items()}
 
     def target_known(self, values: str | None, known_until: datetime) -> Target:
         """The target of one price row on all that is known at an instant, worked out anew."""
-        again = DailyPart(self.catalog, self.part, self.usages)
+        again = replace(self, running={})
         again.work_out(known_until, date.min)
         return again.targets().get(values or "", {})
+
+
+def discount_together(parts: list[DailyPart], discounter: Discounter) -> None:
+    """Where a charge of a period has line discounts by the invoice, its parts are worked out
+    together. What is priced in a unit of credit has none."""
+    groups: dict[tuple[int, str], list[DailyPart]] = {}
+    for each in parts:
+        if each.part.unit is None:
+            key = (each.part.period.number, each.part.charge.charge_id)
+            groups.setdefault(key, []).append(each)
+    for group in groups.values():
+        group.sort(key=lambda each: (each.part.charge.position, each.part.number))
+        for each in group:
+            each.together, each.discounter = group, discounter
 
 
 def draws_daily(catalog: Catalog, part: Part) -> bool:
@@ -158,8 +242,11 @@ def daily_part(catalog: Catalog, part: Part, usages: list[Usage]) -> DailyPart:
     """The part with the usage that is ever its own; `usages` are the customer's."""
     period, found = part.period, DailyPart(catalog, part)
     for usage in usages:
-        at = usage.event.occurred_at
+        event, at = usage.event, usage.event.occurred_at
         if usage.profile.profile_id != part.charge.profile_id or not part.holds(at):
+            continue
+        # Days are known at their ends: what came and went within one was never there.
+        if event.voided_at is not None and event.voided_at.date() <= event.loaded_at.date():
             continue
         if not any(begin <= at < end for begin, end in part.slices):
             continue

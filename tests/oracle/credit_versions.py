@@ -6,7 +6,8 @@ from datetime import date, datetime
 from .catalog import Catalog, Rows, Subscription, read_catalog, recorded
 from .changes import life_of
 from .clock import midnight_after
-from .credit_usage import DailyPart, daily_part, draws_daily
+from .credit_usage import DailyPart, daily_part, discount_together, draws_daily
+from .discounts import Discounter
 from .metering import Usage
 from .parts import list_parts
 from .periods import Period, list_periods
@@ -101,4 +102,7 @@ def version_of(
             if draws_daily(catalog, part):
                 key = (period.number, part.charge.charge_id, part.number)
                 found.parts[key] = daily_part(catalog, part, usages)
+    discounter = Discounter(catalog, subscription, list(found.periods.values()))
+    if any(one.level == "line" and one.total_amount is None for one in discounter.own):
+        discount_together(list(found.parts.values()), discounter)
     return found
