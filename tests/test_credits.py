@@ -16,6 +16,7 @@ from tests.oracle import bill
 ENGINES = pytest.mark.parametrize("engine", ["duckdb", "postgres"])
 SEEDS = range(4, 28)
 PAPERWORK = "2026-01-19T10:00:00Z"
+FIRST_GRANT = "2026-01-08T09:00:00Z"
 STEPS = ("2026-01-06", "2026-01-25")
 TABLES = (
     "ledger.documents", "ledger.lines", "ledger.credit_entries", "ledger.credit_days",
@@ -26,9 +27,15 @@ TABLES = (
 
 
 def world():
-    """The histories, with subscriptions of every third customer recorded after they began."""
+    """The histories; of every third customer subscriptions are recorded after they began, of every
+    fourth the first grants only when an earlier step has built usage already.
+    """
     catalog, rows, as_of_day = histories(SEEDS)
-    late = sorted({row["customer_id"] for row in catalog["customers"]})[::3]
+    customers = sorted({row["customer_id"] for row in catalog["customers"]})
+    late = customers[::3]
+    for row in catalog["credit_grants"]:
+        if row["customer_id"] in customers[1::4]:
+            row["recorded_at"] = max(row["recorded_at"], FIRST_GRANT)
     for row in catalog["subscriptions"]:
         if row["customer_id"] in late and row["subscription_id"].endswith("t"):
             row["recorded_at"] = PAPERWORK

@@ -25,14 +25,7 @@
 
     granted as (
 
-        select
-            customer_id,
-            currency,
-            min(recorded_date) as granted_from_date
-        from {{ ref("int_credits__grants") }}
-        group by
-            customer_id,
-            currency
+        {{ granted_accounts() }}
 
     ),
 

@@ -414,6 +414,9 @@
 
     ),
 
+    -- Usage that was known before the run, and is of the first grant's run, is kept with what that
+    -- grant's day asks for (it is older than the grant, which pays nothing of it): what changes it
+    -- later is compared with it.
     open_states as (
 
         select
@@ -532,9 +535,7 @@
             target_before,
             cast(null as {{ type_text() }}) as invoice_id
         from open_targets
-        where
-            known_date >= {{ first_posting_date() }}
-            and target_total <> target_before
+        where target_total <> target_before
 
         union all
 

@@ -350,7 +350,7 @@
     ),
 
     -- What was known before the run is rated where it is compared with: from the first day that
-    -- the run touches on, all of it where the period closes.
+    -- the run touches on, all of it where the period closes or where nothing was kept yet.
     days_before as (
 
         select
@@ -408,6 +408,7 @@
         where
             states.known_date >= {{ first_posting_date() }}
             or rated_rows.is_closing
+            or not rated_rows.is_kept
             or states.usage_date >= rated_rows.first_open_date
             or states.usage_date = rated_rows.date_before
 
@@ -798,6 +799,7 @@
             and (
                 neighbours.known_date >= {{ first_posting_date() }}
                 or rated_rows.is_closing
+                or not rated_rows.is_kept
                 or neighbours.usage_date >= rated_rows.first_open_date
             )
 

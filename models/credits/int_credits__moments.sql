@@ -1,6 +1,5 @@
 -- depends_on: {{ ref('build_window') }}
 -- depends_on: {{ ref('stg_catalog__credit_grants') }}
--- depends_on: {{ ref('int_credits__grants') }}
 -- depends_on: {{ ref('rated_lines') }}
 -- depends_on: {{ ref('int_rating__due_credits') }}
 -- depends_on: {{ ref('int_invoicing__invoice_actions') }}

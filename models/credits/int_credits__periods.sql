@@ -3,26 +3,20 @@
 -- unit of credit, once for each; those that are rated again under their numbers in rating.
 with
 
+accounts as (
+
+    {{ granted_accounts() }}
+
+),
+
 granted as (
 
     select
-        customer_id,
-        currency,
-        min(recorded_date) as granted_from_date,
-        max(
-            case
-                when
-                    currency in (
-                        select units.unit from {{ ref('stg_catalog__credit_units') }} as units
-                    )
-                    then 1
-                else 0
-            end
-        ) = 1 as is_unit
-    from {{ ref('int_credits__grants') }}
-    group by
-        customer_id,
-        currency
+        accounts.*,
+        accounts.currency in (
+            select units.unit from {{ ref('stg_catalog__credit_units') }} as units
+        ) as is_unit
+    from accounts
 
 ),
 

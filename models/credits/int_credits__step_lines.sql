@@ -3,7 +3,6 @@
 -- depends_on: {{ ref('stg_catalog__credit_grants') }}
 -- depends_on: {{ ref('stg_catalog__plans') }}
 -- depends_on: {{ ref('stg_catalog__charges') }}
--- depends_on: {{ ref('int_credits__grants') }}
 -- depends_on: {{ ref('int_credits__moments') }}
 -- depends_on: {{ ref('int_credits__periods') }}
 -- depends_on: {{ ref('int_credits__lines') }}
