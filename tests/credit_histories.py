@@ -100,7 +100,9 @@ class History:
                 starts_at=draw.choice(["2026-01-01", "2025-12-10"]),
                 ends_at=draw.choice(["", "", "2026-02-06"]) if name == "t" else "",
             )
-        aggregations = {"tokens": "sum", "calls": "count", "users": "count_unique", "peak": "max"}
+        # Half of the gauges only grow, and draw by the day; the others draw at the close.
+        gauge = random.Random(f"gauge {self.seed}").choice(["max", "max", "latest", "min"])
+        aggregations = {"tokens": "sum", "calls": "count", "users": "count_unique", "peak": gauge}
         for meter, aggregation in aggregations.items():
             self.add(
                 "meters",

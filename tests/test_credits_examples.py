@@ -287,12 +287,52 @@ def test_a_maximum_caps_the_days_and_a_minimum_draws_on_the_last():
 
 
 def test_what_can_fall_draws_at_the_close():
-    """A maximum of 3 and 8 units is 8.00, drawn on the last day of the month."""
-    house = CreditHouse(aggregation="max")
+    """A latest value of 3, then 8 units is 8.00, drawn on the last day of the month."""
+    house = CreditHouse(aggregation="latest")
     house.grant("g", "100")
     house.use("01-05", "3")
     house.use("01-09", "8")
     assert house.draws("02-05") == [("02-01", "g", "-8.0", "01-31")]
+
+
+def test_a_greatest_value_draws_as_it_grows():
+    """3, 8 and 4 units: 3.00, then 5.00 more, then nothing. A 6 of day 6 that comes in on day 12
+    costs 3.00 there, and day 9 only 2.00 above it; 7 on day 9 would not have moved anything.
+    """
+    house = CreditHouse(aggregation="max")
+    house.grant("g", "100")
+    for day, units in (("01-05", "3"), ("01-09", "8"), ("01-11", "4")):
+        house.use(day, units)
+    house.use("01-06", "6", loaded="01-12")
+    assert house.draws("02-05") == [
+        ("01-05", "g", "-3.0", "01-05"),
+        ("01-09", "g", "-5.0", "01-09"),
+        ("01-12", "g", "3.0", "01-09"),
+        ("01-12", "g", "-3.0", "01-06"),
+    ]
+
+
+def test_a_greatest_value_that_is_voided_leaves_the_next():
+    """3, 8 and 5 units, then the 8 is voided: day 9 gives its 5.00 back, day 10 asks for 2.00. With
+    the others voided too nothing is left of it.
+    """
+    house = CreditHouse(aggregation="max")
+    house.grant("g", "100")
+    for day, units in (("01-05", "3"), ("01-09", "8"), ("01-10", "5")):
+        house.use(day, units, event_key=f"of {day}")
+    house.land("01-12", voids_key="of 01-09")
+    house.land("01-14", voids_key="of 01-05")
+    house.land("01-16", voids_key="of 01-10")
+    assert house.draws("02-05") == [
+        ("01-05", "g", "-3.0", "01-05"),
+        ("01-09", "g", "-5.0", "01-09"),
+        ("01-12", "g", "5.0", "01-09"),
+        ("01-12", "g", "-2.0", "01-10"),
+        ("01-14", "g", "3.0", "01-05"),
+        ("01-14", "g", "-3.0", "01-10"),
+        ("01-16", "g", "5.0", "01-10"),
+    ]
+    assert house.left("01-16") == {"g": 100}
 
 
 def test_an_allowance_comes_first():
@@ -572,7 +612,7 @@ def test_lines_of_a_day_are_paid_fees_first():
     """At the close of January: the fee in arrears (31 January) before what is used at its end.
     12.00 of credit: 7.00 for the fee, 5.00 of the usage's 8.00.
     """
-    house = CreditHouse(aggregation="max")
+    house = CreditHouse(aggregation="latest")
     house.fee("7", "arrears")
     house.grant("g", "12")
     house.use("01-05", "8")

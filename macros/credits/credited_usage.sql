@@ -21,6 +21,12 @@
     {%- set profiles = accruing_profiles(meter_profiles()) -%}
     {%- set counted = profile_literals(profiles | selectattr("aggregation_name", "equalto", "count") | list) -%}
     {%- set unique = profile_literals(profiles_where(profiles, "keeps", "values")) -%}
+    {%- set maximums = profiles | selectattr("aggregation_name", "equalto", "max") | list -%}
+    {%- set greatest_of = profile_literals(maximums) -%}
+    {%- set may_fall = maximums and has_voided_events() -%}
+    {%- set cell = [
+        "line_number", "subscription_ref", "item_ref", "dimensions", "bucket_from", "event_order",
+    ] -%}
     with
 
     rollups as (
@@ -127,6 +133,14 @@
             rollups.event_count,
             rollups.value_sum,
             rollups.amount_sum
+            {%- if maximums %},
+            rollups.value_max,
+            rollups.is_restated,
+            rollups.subscription_id as subscription_ref,
+            rollups.subscription_item_id as item_ref,
+            rollups.bucket_from,
+            cast(null as {{ type_text() }}) as event_order
+            {%- endif %}
         from rollups
         inner join routes
             on
@@ -150,6 +164,14 @@
             1 as event_count,
             number_value as value_sum,
             amount_value as amount_sum
+            {%- if maximums %},
+            case when void_day > load_day or void_day is null then number_value end as value_max,
+            false as is_restated,
+            subscription_ref,
+            item_ref,
+            cast(null as {{ type_timestamp() }}) as bucket_from,
+            event_order
+            {%- endif %}
         from edges
 
         union all
@@ -163,6 +185,14 @@
             -1 as event_count,
             -number_value as value_sum,
             -amount_value as amount_sum
+            {%- if maximums %},
+            null as value_max,
+            true as is_restated,
+            subscription_ref,
+            item_ref,
+            cast(null as {{ type_timestamp() }}) as bucket_from,
+            event_order
+            {%- endif %}
         from edges
         where void_day < cutoff_date
 
@@ -184,6 +214,16 @@
             placed.event_count,
             placed.value_sum,
             placed.amount_sum
+            {%- if maximums %},
+            placed.load_day,
+            placed.value_max,
+            placed.is_restated,
+            placed.subscription_ref,
+            placed.item_ref,
+            placed.dimensions,
+            placed.bucket_from,
+            placed.event_order
+            {%- endif %}
         from placed
         inner join matched_rows
             on
@@ -297,6 +337,205 @@
 
     ),
 
+    {%- if maximums %}
+
+    peak_rows as (
+
+        select * from routed
+        where meter_profile in ({{ greatest_of }})
+
+    ),
+
+    {% if may_fall -%}
+    {{ fallen_peaks(cell) }},
+
+    {% endif -%}
+    -- The greatest value of each day of usage, whenever it changes.
+    day_peaks as (
+
+        select
+            line_number,
+            usage_date,
+            known_date,
+            max(max(value_max)) over (
+                partition by line_number, usage_date
+                order by known_date
+            ) as value_peak
+        from peak_rows
+        {%- if may_fall %}
+        where
+            not exists (
+                select 1
+                from fallen_days
+                where
+                    fallen_days.line_number = peak_rows.line_number
+                    and fallen_days.usage_date = peak_rows.usage_date
+            )
+        {%- endif %}
+        group by
+            line_number,
+            usage_date,
+            known_date
+        {%- if may_fall %}
+
+        union all
+
+        select
+            line_number,
+            usage_date,
+            known_date,
+            value_peak
+        from fallen_day_peaks
+        {%- endif %}
+
+    ),
+
+    ordered_peaks as (
+
+        select
+            *,
+            max(usage_date) over (
+                partition by line_number
+                order by known_date, usage_date
+                rows between unbounded preceding and 1 preceding
+            ) as date_before
+        from day_peaks
+
+    ),
+
+    -- Usage that reaches back, and voids, move the maximum through days that were known already.
+    reaching_peaks as (
+
+        select line_number
+        from ordered_peaks
+        where usage_date < date_before
+        {%- if may_fall %}
+
+        union
+
+        select line_number
+        from fallen_days
+        {%- else %}
+        group by line_number
+        {%- endif %}
+
+    ),
+
+    growing_peaks as (
+
+        select
+            line_number,
+            known_date,
+            usage_date,
+            max(value_peak) over (
+                partition by line_number
+                order by known_date, usage_date
+                rows between unbounded preceding and current row
+            ) as value_peak
+        from day_peaks
+        where line_number not in (select line_number from reaching_peaks)
+
+    ),
+
+    peak_spans as (
+
+        select
+            day_peaks.*,
+            lead(day_peaks.known_date) over (
+                partition by day_peaks.line_number, day_peaks.usage_date
+                order by day_peaks.known_date
+            ) as known_to
+        from day_peaks
+        inner join reaching_peaks
+            on day_peaks.line_number = reaching_peaks.line_number
+
+    ),
+
+    peak_moments as (
+
+        select
+            line_number,
+            known_date
+        from peak_spans
+        group by
+            line_number,
+            known_date
+
+    ),
+
+    peaks_through as (
+
+        select
+            peak_moments.line_number,
+            peak_moments.known_date,
+            peak_spans.usage_date,
+            coalesce(
+                max(peak_spans.value_peak) over (
+                    partition by peak_moments.line_number, peak_moments.known_date
+                    order by peak_spans.usage_date
+                    rows between unbounded preceding and current row
+                ), 0
+            ) as value_peak
+        from peak_moments
+        inner join peak_spans
+            on
+                peak_moments.line_number = peak_spans.line_number
+                and peak_moments.known_date >= peak_spans.known_date
+                and peak_moments.known_date < coalesce(
+                    peak_spans.known_to, cast('9999-12-31' as date)
+                )
+
+    ),
+
+    peak_rises as (
+
+        select
+            line_number,
+            known_date,
+            usage_date,
+            value_peak - coalesce(
+                lag(value_peak) over (
+                    partition by line_number, known_date
+                    order by usage_date
+                ), 0
+            ) as value_rise
+        from peaks_through
+
+    ),
+
+    -- What each load day adds to the maximum through a day, above that through the day before: such
+    -- differences add up as those of a sum do.
+    peak_changes as (
+
+        select
+            line_number,
+            known_date,
+            usage_date,
+            value_peak - coalesce(
+                lag(value_peak) over (
+                    partition by line_number
+                    order by known_date, usage_date
+                ), 0
+            ) as value_change
+        from growing_peaks
+
+        union all
+
+        select
+            line_number,
+            known_date,
+            usage_date,
+            value_rise - coalesce(
+                lag(value_rise) over (
+                    partition by line_number, usage_date
+                    order by known_date
+                ), 0
+            ) as value_change
+        from peak_rises
+
+    ),
+    {%- endif %}
+
     changes as (
 
         select
@@ -307,6 +546,9 @@
             case
                 when meter_profile in ({{ counted }}) then cast(event_count as {{ type_integral() }})
                 when meter_profile in ({{ unique }}) then cast(0 as {{ type_integral() }})
+                {%- if maximums %}
+                when meter_profile in ({{ greatest_of }}) then cast(0 as {{ type_integral() }})
+                {%- endif %}
                 else cast(coalesce(value_sum, 0) as {{ type_integral() }})
             end as quantity,
             cast(coalesce(amount_sum, 0) as {{ type_integral() }}) as usage_amount
@@ -322,6 +564,20 @@
             cast(value_count as {{ type_integral() }}) as quantity,
             cast(0 as {{ type_integral() }}) as usage_amount
         from value_changes
+        {%- if maximums %}
+
+        union all
+
+        select
+            line_number,
+            known_date,
+            usage_date,
+            0 as event_count,
+            cast(value_change as {{ type_integral() }}) as quantity,
+            cast(0 as {{ type_integral() }}) as usage_amount
+        from peak_changes
+        where value_change <> 0
+        {%- endif %}
 
     )
 
@@ -341,13 +597,120 @@
 {%- endmacro %}
 
 {#
-    Profiles whose quantity grows with each event (but for voids and negative values): what a day
-    adds can be paid for on that day. Others are known when the period closes.
+    The CTEs `fallen_days` and `fallen_day_peaks`: days of which a void may have taken the greatest
+    value away, and that value whenever it changes. A cell is a quarter of an hour, or an event of one
+    that a bound cuts: what it holds is told again from the load day on that voids something of it.
+    Reads the CTE `peak_rows`.
+#}
+{% macro fallen_peaks(cell) -%}
+    {%- set cell_columns = cell | join(", ") -%}
+    fallen_days as (
+
+        select
+            line_number,
+            usage_date
+        from peak_rows
+        where is_restated
+        group by
+            line_number,
+            usage_date
+
+    ),
+
+    fallen_rows as (
+
+        select
+            peak_rows.*,
+            sum(case when peak_rows.is_restated then 1 else 0 end) over (
+                partition by peak_rows.{{ cell | join(", peak_rows.") }}
+                order by peak_rows.load_day
+            ) as fall_number
+        from peak_rows
+        inner join fallen_days
+            on
+                peak_rows.line_number = fallen_days.line_number
+                and peak_rows.usage_date = fallen_days.usage_date
+
+    ),
+
+    cell_states as (
+
+        select
+            *,
+            max(value_max) over (
+                partition by {{ cell_columns }}, fall_number
+                order by load_day
+            ) as value_peak,
+            row_number() over (
+                partition by {{ cell_columns }}, known_date
+                order by load_day desc
+            ) as recency
+        from fallen_rows
+
+    ),
+
+    cell_spans as (
+
+        select
+            line_number,
+            usage_date,
+            known_date,
+            value_peak,
+            lead(known_date) over (
+                partition by {{ cell_columns }}
+                order by known_date
+            ) as known_to
+        from cell_states
+        where recency = 1
+
+    ),
+
+    fallen_moments as (
+
+        select
+            line_number,
+            usage_date,
+            known_date
+        from cell_spans
+        group by
+            line_number,
+            usage_date,
+            known_date
+
+    ),
+
+    fallen_day_peaks as (
+
+        select
+            fallen_moments.line_number,
+            fallen_moments.usage_date,
+            fallen_moments.known_date,
+            max(cell_spans.value_peak) as value_peak
+        from fallen_moments
+        inner join cell_spans
+            on
+                fallen_moments.line_number = cell_spans.line_number
+                and fallen_moments.usage_date = cell_spans.usage_date
+                and fallen_moments.known_date >= cell_spans.known_date
+                and fallen_moments.known_date < coalesce(
+                    cell_spans.known_to, cast('9999-12-31' as date)
+                )
+        group by
+            fallen_moments.line_number,
+            fallen_moments.usage_date,
+            fallen_moments.known_date
+
+    )
+{%- endmacro %}
+
+{#
+    Profiles whose quantity no further event lowers (but for voids and negative values of a sum): what
+    a day adds can be paid for on that day. Others are known when the period closes.
 #}
 {% macro accruing_profiles(profiles) -%}
     {%- set found = [] -%}
     {%- for profile in profiles
-        if profile["aggregation_name"] in ("count", "sum", "count_unique")
+        if profile["aggregation_name"] in ("count", "sum", "count_unique", "max")
         and not (profile["multiplier"] or "").startswith("-") -%}
         {%- do found.append(profile) -%}
     {%- endfor -%}

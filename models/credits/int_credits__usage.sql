@@ -1,4 +1,5 @@
 {{ config(pre_hook="{{ more_memory() }}") }}
+-- depends_on: {{ ref('stg_raw__voided_events') }}
 -- depends_on: {{ ref('build_window') }}
 -- depends_on: {{ ref('stg_catalog__meters') }}
 -- depends_on: {{ ref('stg_catalog__meter_filters') }}

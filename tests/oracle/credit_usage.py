@@ -23,6 +23,9 @@ from .rating import (
     resolve,
 )
 
+#: Quantities that more usage never lowers.
+GROWING = (*EMPTY_IS_ZERO, "max")
+
 #: What credits may have paid of each usage day of a line.
 Target = dict[date, Fraction]
 ZERO = Fraction(0)
@@ -165,6 +168,8 @@ class DailyPart:
             seen = [usage for usage in own if is_visible(usage, known_until)]
             slices = [Slice(part.begin, part.end, inside=seen)]
             quantity = aggregate(profile, slices, part.period, part.end)
+            if quantity is None:
+                continue
             amount = sum((usage.amount for usage in seen if usage.amount), ZERO)
             if abs(quantity) >= QUANTITY_LIMIT or abs(amount) >= QUANTITY_LIMIT:
                 continue
@@ -231,7 +236,7 @@ def draws_daily(catalog: Catalog, part: Part) -> bool:
     profile = catalog.profiles[part.charge.profile_id]
     return (
         bool(part.rows and part.slices)
-        and profile.aggregation in EMPTY_IS_ZERO
+        and profile.aggregation in GROWING
         and part.charge.pricing_model != "volume"
         and profile.multiplier >= 0
         and part.pool is None
