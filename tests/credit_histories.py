@@ -101,7 +101,8 @@ class History:
                 ends_at=draw.choice(["", "", "2026-02-06"]) if name == "t" else "",
             )
         # Half of the gauges only grow, and draw by the day; the others draw at the close.
-        gauge = random.Random(f"gauge {self.seed}").choice(["max", "max", "latest", "min"])
+        gauges = random.Random(f"gauge {self.seed}")
+        gauge = gauges.choice(["max", "max", "latest", "min"])
         aggregations = {"tokens": "sum", "calls": "count", "users": "count_unique", "peak": gauge}
         for meter, aggregation in aggregations.items():
             self.add(
@@ -128,12 +129,14 @@ class History:
         self.charge("calls", "usage", bands, meter="calls", pricing_model=model, **meter)
         pack = [{"unit_price": "1.5", "package_size": "2"}]
         self.charge("users", "usage", pack, meter="users", pricing_model="package", **meter)
+        has_fee = gauges.random() < 0.3
         self.charge(
             "peak",
             "usage",
-            [{"unit_price": "0.1"}],
+            [{"unit_price": "0.1", "flat_fee": "0.75"}] if has_fee else [{"unit_price": "0.1"}],
             meter="peak",
-            pricing_model="per_unit",
+            flat_fee_at_zero="true" if has_fee else "",
+            pricing_model="tiered" if has_fee else "per_unit",
             **meter,
         )
         limit = {"plan_id": "plan", "charge_id": "tokens", "currency": "USD"}
@@ -243,6 +246,36 @@ class History:
         for row in rows:
             self.add("prices", **common, currency=UNIT, position=1, **row)
 
+    def make_allowance(self) -> None:
+        """Half of them: a quantity that counts and sums share, pooled by the two subscriptions or
+        carried over, with days of grace in which the time before is open still.
+        """
+        draw = random.Random(f"allowance {self.seed}")
+        if draw.random() < 0.5:
+            return
+        summed = {
+            row["meter"] for row in self.catalog["meters"] if row["aggregation"] in ("sum", "count")
+        }
+        able = [row for row in self.catalog["charges"] if row["meter"] in summed]
+        chosen = draw.sample(able, draw.randint(1, len(able)))
+        for row in chosen:
+            row["allowance"] = ""
+        is_pooled = draw.random() < 0.4
+        rollover = "" if is_pooled else draw.choice(["", "1", "1", "2", "3"])
+        cap = draw.choice(["", "20"]) if rollover else ""
+        self.catalog["plans"][0]["grace_days"] = draw.choice(["", "2", "5"])
+        self.add(
+            "allowances",
+            plan_id="plan",
+            allowance_id="shared",
+            charge_ids="|".join(row["charge_id"] for row in chosen),
+            quantity=draw.choice(["7.5", "30", "60"]),
+            proration=draw.choice(["", "days", "seconds"]),
+            rollover_periods=rollover,
+            rollover_cap=cap,
+            pooled="true" if is_pooled else "",
+        )
+
     def land(self, loaded_at: datetime, **values: str) -> None:
         row = dict.fromkeys(RAW_COLUMNS)
         row |= {"load_id": f"{len(self.rows):028x}", "line_number": 1, "loaded_at": loaded_at}
@@ -279,6 +312,7 @@ class History:
         else:
             self.granter.make(self.draw.randint(1, 6))
             self.unit_granter.make(self.unit_granter.draw.randint(0, 5))
+            self.make_allowance()
         self.make_events()
         as_of_day = HISTORY_START.date() + timedelta(days=HISTORY_DAYS)
         as_of_at = at_midnight(as_of_day) + DAY
@@ -297,7 +331,7 @@ def history(seed: int) -> WorldRows:
 #: What is somebody's own in a history.
 OWN = """
     customer_id product_id plan_id subscription_id meter event_name discount_id commitment_id
-    grant_id to_grant_id scope_id action_id invoice_id line_id load_id
+    grant_id to_grant_id scope_id action_id invoice_id line_id load_id allowance_id
 """
 
 

@@ -21,6 +21,17 @@ class CreditHouse(House):
         at = f"2026-{day}T10:00:00Z"
         self.land(loaded or day, properties, occurred_at=at, **values)
 
+    def share(self, quantity: str, **values: str) -> None:
+        """An included quantity of the usage charge and of a second one, of events `mail`."""
+        charge = {"charge_type": "usage", "meter": "mails", "meter_version": "1", "position": 2}
+        common = {"plan_id": "plan", "charge_id": "mails"}
+        meter = {"version": "1", "aggregation": "sum", "property": "v"}
+        self.add("meters", meter="mails", event_name="mail", **meter)
+        self.add("charges", **common, pricing_model="per_unit", **charge)
+        self.add("prices", **common, currency="USD", position=1, unit_price="1")
+        ids = {"plan_id": "plan", "allowance_id": "a", "charge_ids": "usage|mails"}
+        self.add("allowances", **ids, quantity=quantity, **values)
+
     def charge_row(self, **values: str) -> None:
         self.catalog["charges"][0] |= values
 
@@ -346,6 +357,55 @@ def test_an_allowance_comes_first():
         ("01-06", "g", "-1.0", "01-06"),
         ("01-07", "g", "-3.0", "01-07"),
     ]
+
+
+def test_a_shared_allowance_covers_by_the_day_in_the_order_of_charges():
+    """10 are included. 4 units on day 5 and 8 mails on day 6: 2 mails are charged. 5 units more on
+    day 7 take their place first, so that 5 mails more are: of day 7, for they cost it then.
+    """
+    house = CreditHouse()
+    house.share("10")
+    house.grant("g", "100")
+    house.use("01-05", "4")
+    house.use("01-06", "8", event_name="mail")
+    house.use("01-07", "5")
+    assert house.draws("02-05") == [
+        ("01-06", "g", "-2.0", "01-06"),
+        ("01-07", "g", "-5.0", "01-07"),
+    ]
+
+
+def test_what_is_carried_over_is_known_day_by_day():
+    """10 a month, of which January leaves 6: of 20 in February 16 are covered, 4.00 are drawn.
+    2 of January that come in within its days of grace leave 4: 2.00 more of the same day.
+    """
+    house = CreditHouse()
+    house.catalog["plans"][0]["grace_days"] = "5"
+    house.share("10", rollover_periods="1")
+    house.grant("g", "100")
+    house.use("01-10", "4")
+    house.use("02-03", "20")
+    house.use("01-30", "2", loaded="02-04")
+    house.use("02-06", "1", event_name="mail")
+    assert house.draws("02-10") == [
+        ("02-03", "g", "-4.0", "02-03"),
+        ("02-04", "g", "-2.0", "02-03"),
+        ("02-06", "g", "-1.0", "02-06"),
+    ]
+
+
+def test_a_pool_covers_by_the_day_what_all_its_members_use():
+    """Two subscriptions with 10 each: `t`, from 8 January, uses 12 on day 9, all covered. 11 of `s`
+    on day 12 go first, as it is older: 9 are left for `t`, whose 3.00 are of day 12.
+    """
+    house = CreditHouse()
+    house.add("subscriptions", subscription_id="t", customer_id="c", plan_id="plan")
+    house.catalog["subscriptions"][1]["starts_at"] = "2026-01-08"
+    house.share("10", pooled="true")
+    house.grant("g", "100", scope="subscription", scope_id="t")
+    house.use("01-09", "12", subscription_id="t")
+    house.use("01-12", "11", subscription_id="s")
+    assert house.draws("02-05") == [("01-12", "g", "-3.0", "01-12")]
 
 
 def test_a_day_that_falls_asks_nothing_and_the_close_puts_it_right():

@@ -90,6 +90,7 @@
                 and credit_lines.charge_id = charge_parts.charge_id
                 and credit_lines.part_number = charge_parts.part_number
                 and credit_lines.currency = charge_parts.currency
+        where credit_lines.is_asked
 
     ),
 

@@ -53,7 +53,9 @@
     lines as (
 
         select * from {{ ref("int_credits__lines") }}
-        where is_first_rating
+        where
+            is_first_rating
+            and is_asked
 
     ),
 

@@ -21,7 +21,7 @@
     {%- set profiles = accruing_profiles(meter_profiles()) -%}
     {%- set counted = profile_literals(profiles | selectattr("aggregation_name", "equalto", "count") | list) -%}
     {%- set unique = profile_literals(profiles_where(profiles, "keeps", "values")) -%}
-    {%- set maximums = profiles | selectattr("aggregation_name", "equalto", "max") | list -%}
+    {%- set maximums = greatest_profiles(profiles) -%}
     {%- set greatest_of = profile_literals(maximums) -%}
     {%- set may_fall = maximums and has_voided_events() -%}
     {%- set cell = [
@@ -715,4 +715,9 @@
         {%- do found.append(profile) -%}
     {%- endfor -%}
     {{ return(found) }}
+{%- endmacro %}
+
+{# Profiles whose quantity is their greatest value. #}
+{% macro greatest_profiles(profiles) -%}
+    {{ return(profiles | selectattr("aggregation_name", "equalto", "max") | list) }}
 {%- endmacro %}

@@ -23,6 +23,9 @@
     ]) }}
     {%- else -%}
     {%- set pass_count = daily_discount_passes() -%}
+    {%- set is_shared = has_allowances() -%}
+    {#- Of no event there is no greatest value: not one of zero. #}
+    {%- set greatest_of = greatest_profiles(meter_profiles()) -%}
     {%- set charged = "discounted" if pass_count else "rounded" -%}
     {%- set rounded_columns = [
         "line_number", "group_key", "known_date", "usage_date", "is_late", "is_before",
@@ -82,17 +85,23 @@
 
     ),
 
-    -- Price rows that move together: those of a part, or of the whole charge where it is discounted.
+    -- Price rows that move together: those of a part, of the whole charge where it is discounted, or
+    -- of all that an allowance ties together.
     grouped_lines as (
 
         {%- if pass_count %}
         select
             lines.*,
-            case
-                when max(case when line_stacks.line_number is null then 0 else 1 end) over whole = 1
-                    then min(lines.line_number) over whole
-                else lines.part_key
-            end as group_key
+            coalesce(
+                lines.sharing_key,
+                case
+                    when
+                        max(case when line_stacks.line_number is null then 0 else 1 end) over whole = 1
+                        then min(lines.line_number) over whole
+                end,
+                lines.part_key
+            ) as group_key,
+            min(lines.line_number) over whole as discount_key
         from {{ ref("int_credits__lines") }} as lines
         left join line_stacks
             on lines.line_number = line_stacks.line_number
@@ -103,7 +112,7 @@
         {%- else %}
         select
             lines.*,
-            lines.part_key as group_key
+            coalesce(lines.sharing_key, lines.part_key) as group_key
         from {{ ref("int_credits__lines") }} as lines
         {%- endif %}
 
@@ -114,6 +123,13 @@
         select
             lines.*,
             count(*) over (partition by lines.part_key) as rows_in_part,
+            {%- if is_shared %}
+            count(*) over (partition by lines.allowance_key) as rows_in_allowance,
+            -- All rows of a group are rated on the same days, or none.
+            min(case when lines.is_kept then 1 else 0 end) over (
+                partition by lines.group_key
+            ) = 1 as is_group_kept,
+            {%- endif %}
             count(*) over (partition by lines.group_key) as rows_in_group
         from grouped_lines as lines
         inner join used_lines
@@ -138,6 +154,34 @@
 
     ),
 
+    {%- if is_shared %}
+
+    daily_allowances as (
+
+        select * from {{ ref("int_credits__allowances") }}
+
+    ),
+
+    -- Where an allowance is another from a load day on, all days are rated again.
+    allowance_changes as (
+
+        select
+            priced_rows.group_key,
+            daily_allowances.known_date,
+            min(moved_days.usage_date) as usage_date
+        from daily_allowances
+        inner join priced_rows
+            on daily_allowances.allowance_key = priced_rows.allowance_key
+        inner join moved_days
+            on priced_rows.group_key = moved_days.group_key
+        where daily_allowances.is_change
+        group by
+            priced_rows.group_key,
+            daily_allowances.known_date
+
+    ),
+    {%- endif %}
+
     -- A day that moved one price row of a part moves what the part's others have left of its
     -- allowance and its maximum, and their shares of what a discount takes off the charge.
     moved_groups as (
@@ -152,6 +196,16 @@
             group_key,
             known_date,
             usage_date
+        {%- if is_shared %}
+
+        union
+
+        select
+            group_key,
+            known_date,
+            usage_date
+        from allowance_changes
+        {%- endif %}
 
     ),
 
@@ -257,7 +311,7 @@
         select
             group_key,
             min(usage_date) as first_open_date
-        from moved_days
+        from {{ "grid" if is_shared else "moved_days" }}
         where known_date >= {{ first_posting_date() }}
         group by group_key
 
@@ -396,8 +450,14 @@
             states.is_before,
             states.event_count,
             states.usage_amount,
-            rated_rows.rows_in_part,
+            rated_rows.{{ "rows_in_allowance" if is_shared else "rows_in_part" }},
             states.is_used
+            {%- if greatest_of %}
+            and (
+                states.event_count > 0
+                or rated_rows.meter_profile not in ({{ profile_literals(greatest_of) }})
+            )
+            {%- endif %}
             and {{ is_in_range('states.quantity', 'states.usage_amount') }} as is_in_range,
             {{ billable_quantity(
                 'states.quantity', is_in_range('states.quantity', 'states.usage_amount')
@@ -408,20 +468,21 @@
         where
             states.known_date >= {{ first_posting_date() }}
             or rated_rows.is_closing
-            or not rated_rows.is_kept
+            or not rated_rows.{{ 'is_group_kept' if is_shared else 'is_kept' }}
             or states.usage_date >= rated_rows.first_open_date
             or states.usage_date = rated_rows.date_before
 
     ),
 
-    -- An allowance that a part's rows share is used up in their order.
+    -- An allowance that rows share is used up in their order.
+    {%- set rows_sharing = "rows_in_allowance" if is_shared else "rows_in_part" %}
     allowed as (
 
         select
             billable.*,
             billable.billable_quantity as running_quantity
         from billable
-        where billable.rows_in_part = 1
+        where billable.{{ rows_sharing }} = 1
 
         union all
 
@@ -429,18 +490,22 @@
             billable.*,
             sum(billable.billable_quantity) over (
                 partition by
-                    rated_rows.part_key,
+                    rated_rows.{{ 'allowance_key' if is_shared else 'part_key' }},
                     billable.known_date,
                     billable.usage_date
                 order by
+                    {%- if is_shared %}
+                    rated_rows.place_in_allowance
+                    {%- else %}
                     rated_rows.price_position,
                     {{ binary_order('rated_rows.dimension_values') }}
+                    {%- endif %}
                 rows between unbounded preceding and current row
             ) as running_quantity
         from billable
         inner join rated_rows
             on billable.line_number = rated_rows.line_number
-        where billable.rows_in_part > 1
+        where billable.{{ rows_sharing }} > 1
 
     ),
 
@@ -460,12 +525,21 @@
             rated_rows.has_one_band,
             rated_rows.pricing_model,
             rated_rows.flat_fee_at_zero,
+            {%- set available = "rated_rows.available_quantity" %}
+            {%- if is_shared %}
+            {%- set available -%}
+            case
+                    when rated_rows.has_allowance_by_day
+                        then coalesce(daily_allowances.available_quantity, 0)
+                    else rated_rows.available_quantity
+                end
+            {%- endset %}
+            {%- endif %}
             cast(
                 allowed.billable_quantity
-                - least(allowed.running_quantity, rated_rows.available_quantity)
+                - least(allowed.running_quantity, {{ available }})
                 + least(
-                    allowed.running_quantity - allowed.billable_quantity,
-                    rated_rows.available_quantity
+                    allowed.running_quantity - allowed.billable_quantity, {{ available }}
                 ) as {{ type_quantity() }}
             ) as rated_quantity,
             case when rated_rows.is_rated_in_full then 1 else rated_rows.share_numerator end
@@ -475,6 +549,14 @@
         from allowed
         inner join rated_rows
             on allowed.line_number = rated_rows.line_number
+        {%- if is_shared %}
+        left join daily_allowances
+            on
+                rated_rows.allowance_key = daily_allowances.allowance_key
+                and allowed.known_date >= daily_allowances.known_date
+                and allowed.known_date < daily_allowances.known_to
+        where rated_rows.is_asked
+        {%- endif %}
         {{ fence() }}
 
     ),
@@ -687,14 +769,17 @@
             line_stacks.percent_units_{{ pass }},
             line_stacks.amount_units_{{ pass }},
             {%- endfor %}
+            rated_rows.discount_key,
             {{ minor_units("rounded.rounded_total", "rounded.exponent") }} as left_0
         from rounded
         inner join line_stacks
             on rounded.line_number = line_stacks.line_number
+        inner join rated_rows
+            on rounded.line_number = rated_rows.line_number
         where rounded.rounded_total > 0
 
     ),
-    {{ discount_passes(pass_count, "group_key, known_date, usage_date", "place_number") }}
+    {{ discount_passes(pass_count, "discount_key, known_date, usage_date", "place_number") }}
 
     discounted as (
 
@@ -799,7 +884,7 @@
             and (
                 neighbours.known_date >= {{ first_posting_date() }}
                 or rated_rows.is_closing
-                or not rated_rows.is_kept
+                or not rated_rows.{{ 'is_group_kept' if is_shared else 'is_kept' }}
                 or neighbours.usage_date >= rated_rows.first_open_date
             )
 

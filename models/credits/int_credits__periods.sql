@@ -37,7 +37,10 @@ select
     granted.currency,
     rated_periods.currency as billed_currency,
     rated_periods.time_zone,
+    rated_periods.period_from,
     rated_periods.period_from_date,
+    rated_periods.cycle_from_date,
+    rated_periods.chain_number,
     rated_periods.cutoff_at,
     granted.granted_from_date,
     -- What was asked before the run was kept from the first grant on.

@@ -60,10 +60,15 @@ def consume(available: Fraction, members: list[Measured]) -> Fraction:
     return available
 
 
-def roll_over(parts: list[Part], measured: list[Measured]) -> None:
-    """Each part's quantity is added to what is left of earlier ones; the oldest goes first."""
+def roll_over(
+    parts: list[Part], measured: list[Measured], left: dict[int, Fraction] | None = None
+) -> dict[int, Fraction]:
+    """Each part's quantity is added to what is left of earlier ones; the oldest goes first.
+
+    `left` is what parts before these left, by age; what these leave is given back.
+    """
     steps = {step_of(part): part for part in parts}
-    left: dict[int, Fraction] = {}
+    left = dict(left or {})
     for step in sorted(steps):
         part = steps[step]
         pool = part.pool
@@ -79,6 +84,7 @@ def roll_over(parts: list[Part], measured: list[Measured]) -> None:
                 lost = min(over, left[age])
                 left[age] -= lost
                 over -= lost
+    return left
 
 
 def share_pool(parts: list[Part], measured: list[Measured]) -> None:

@@ -4,13 +4,14 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from fractions import Fraction
 
-from .allowances import consume, row_order
+from .allowances import consume, roll_over, row_order, share_pool, step_of
 from .amounts import AMOUNT_LIMIT, QUANTITY_LIMIT, half_away
 from .catalog import Catalog, PriceRow
-from .clock import local_date
+from .clock import DAY, local_date
 from .discounts import Discounter
 from .metering import Usage
 from .parts import Part
+from .periods import corrected_until
 from .pricing import rate
 from .rating import (
     EMPTY_IS_ZERO,
@@ -99,6 +100,11 @@ class DailyPart:
     #: The charge's parts that discounts act on together, this one among them, and who acts.
     together: list["DailyPart"] = field(default_factory=list)
     discounter: Discounter | None = None
+    #: Those that it shares an allowance with, itself among them: of the same time, or of earlier
+    #: times that leave it something.
+    sharing: list["DailyPart"] = field(default_factory=list)
+    #: What others have measured, by when it is known.
+    seen: dict[datetime, list[Measured]] = field(default_factory=dict, compare=False)
 
     @property
     def rows(self) -> list[PriceRow]:
@@ -107,7 +113,15 @@ class DailyPart:
     @property
     def moving(self) -> list[tuple[Usage, PriceRow, date]]:
         """The usage that moves what the part comes to."""
-        return [usage for each in self.together or [self] for usage in each.usages]
+        own = self.together or [self]
+        found = {id(each): each for one in own for each in (one, *one.leaving)}
+        return [usage for each in found.values() for usage in each.usages]
+
+    @property
+    def leaving(self) -> list["DailyPart"]:
+        """Those whose usage moves what its allowance has: of a pool all, else none that follow."""
+        pool, own = self.part.pool, step_of(self.part)
+        return [one for one in self.sharing if pool.is_pooled or step_of(one.part) <= own]
 
     def touched(self) -> dict[date, date]:
         """Load days on which usage came in or was voided, each with the earliest usage day."""
@@ -119,6 +133,12 @@ class DailyPart:
                 loaded.append(max(event.voided_at, event.loaded_at))
             for at in loaded:
                 found[at.date()] = min(day, found.get(at.date(), day))
+        # An allowance is another when a time that leaves something closes, or one begins.
+        for one in self.together or [self]:
+            for each in one.leaving:
+                period = each.part.period
+                found[(period.cutoff_at - DAY).date()] = date.min
+                found[period.period_from.date()] = date.min
         return found
 
     def work_out(self, known_until: datetime, since: date) -> None:
@@ -153,30 +173,15 @@ class DailyPart:
     def gross_lines(self, day: date, known_until: datetime) -> list[DailyLine]:
         """What each price row with usage through a day is rated at, in line order."""
         part, charge = self.part, self.part.charge
-        profile = self.catalog.profiles[charge.profile_id]
-        totals: dict[str, Fraction] = {}
-        measured = []
-        for row in self.rows:
-            own = [
-                usage
-                for usage, its_row, its_day in self.usages
-                if its_row is row and its_day <= day and usage.event.loaded_at < known_until
-            ]
-            if not own:
-                continue
-            totals[row.dimension_values] = ZERO
-            seen = [usage for usage in own if is_visible(usage, known_until)]
-            slices = [Slice(part.begin, part.end, inside=seen)]
-            quantity = aggregate(profile, slices, part.period, part.end)
-            if quantity is None:
-                continue
-            amount = sum((usage.amount for usage in seen if usage.amount), ZERO)
-            if abs(quantity) >= QUANTITY_LIMIT or abs(amount) >= QUANTITY_LIMIT:
-                continue
-            places = {place_of(usage) for usage in seen}
-            measured.append(Measured(part, row, quantity, len(seen), amount, places))
-        measured.sort(key=row_order)
-        consume(part.own_allowance, measured)
+        totals: dict[str, Fraction] = dict.fromkeys(self.used_rows(day, known_until), ZERO)
+        measured = self.measured_through(day, known_until)
+        if part.pool is None:
+            measured.sort(key=row_order)
+            consume(part.own_allowance, measured)
+        elif part.pool.is_pooled:
+            self.share(measured, day, known_until)
+        else:
+            self.carry_over(measured, day, known_until)
         for one in measured:
             rated = rate(
                 one.row,
@@ -196,6 +201,85 @@ class DailyPart:
             found, key=lambda line: (line.row.position, line.row.dimension_values.encode())
         )
 
+    def usages_through(self, row: PriceRow, day: date, known_until: datetime) -> list[Usage]:
+        return [
+            usage
+            for usage, its_row, its_day in self.usages
+            if its_row is row and its_day <= day and usage.event.loaded_at < known_until
+        ]
+
+    def used_rows(self, day: date, known_until: datetime) -> list[str]:
+        return [
+            row.dimension_values for row in self.rows if self.usages_through(row, day, known_until)
+        ]
+
+    def measured_through(self, day: date, known_until: datetime) -> list[Measured]:
+        """What each price row measures through a day."""
+        part = self.part
+        profile = self.catalog.profiles[part.charge.profile_id]
+        found = []
+        for row in self.rows:
+            own = self.usages_through(row, day, known_until)
+            if not own:
+                continue
+            seen = [usage for usage in own if is_visible(usage, known_until)]
+            slices = [Slice(part.begin, part.end, inside=seen)]
+            quantity = aggregate(profile, slices, part.period, part.end)
+            if quantity is None:
+                continue
+            amount = sum((usage.amount for usage in seen if usage.amount), ZERO)
+            if abs(quantity) >= QUANTITY_LIMIT or abs(amount) >= QUANTITY_LIMIT:
+                continue
+            places = {place_of(usage) for usage in seen}
+            found.append(Measured(part, row, quantity, len(seen), amount, places))
+        return found
+
+    def whole(self, known_until: datetime) -> list[Measured]:
+        """What all days measure, for others to go on from."""
+        if known_until not in self.seen:
+            self.seen[known_until] = self.measured_through(date.max, known_until)
+        return [replace(one, covered=ZERO) for one in self.seen[known_until]]
+
+    def corrected_by(self, known_until: datetime) -> datetime:
+        return min(known_until, corrected_until(self.catalog, self.part.period))
+
+    def share(self, own: list[Measured], day: date, known_until: datetime) -> None:
+        """The pool of the cycle: all that has begun brings its quantity, and takes in order."""
+        begun = [one for one in self.sharing if one.part.period.period_from < known_until]
+        measured = list(own)
+        for each in begun:
+            if each is not self:
+                measured += each.measured_through(day, each.corrected_by(known_until))
+        share_pool([each.part for each in begun], measured)
+
+    def carry_over(self, own: list[Measured], day: date, known_until: datetime) -> None:
+        """What earlier parts leave: as their closes had it, or as known by now if they are open.
+        From the close of its own period on a part goes on from all that is known of them."""
+        step = step_of(self.part)
+        earlier = [one for one in self.sharing if step_of(one.part) < step]
+        if known_until >= self.part.period.cutoff_at:
+            left = self.left_of(earlier, known_until)
+        else:
+            closed = [one for one in earlier if one.part.period.cutoff_at <= known_until]
+            left = {}
+            if closed:
+                last = max(closed, key=lambda one: step_of(one.part))
+                before = [one for one in earlier if step_of(one.part) <= step_of(last.part)]
+                left = self.left_of(before, last.part.period.cutoff_at)
+            still = [one for one in earlier if one.part.period.cutoff_at > known_until]
+            measured = [one for each in still for one in each.whole(known_until)]
+            left = roll_over([each.part for each in still], measured, left)
+        members = [one for one in self.sharing if step_of(one.part) == step]
+        measured = list(own)
+        for each in members:
+            if each is not self:
+                measured += each.measured_through(day, known_until)
+        roll_over([each.part for each in members], measured, left)
+
+    def left_of(self, parts: list["DailyPart"], known_until: datetime) -> dict[int, Fraction]:
+        measured = [one for each in parts for one in each.whole(each.corrected_by(known_until))]
+        return roll_over([each.part for each in parts], measured)
+
     def take_discounts_off(self, lines: list[DailyLine], known_until: datetime) -> None:
         """By the invoice alone: what is used up over several waits for the close. A discount that
         is told after the close is none of the period, whenever that is rated again."""
@@ -213,6 +297,7 @@ class DailyPart:
     def target_known(self, values: str | None, known_until: datetime) -> Target:
         """The target of one price row on all that is known at an instant, worked out anew."""
         again = replace(self, running={})
+        again.sharing = [again if each is self else each for each in self.sharing]
         again.work_out(known_until, date.min)
         return again.targets().get(values or "", {})
 
@@ -239,7 +324,6 @@ def draws_daily(catalog: Catalog, part: Part) -> bool:
         and profile.aggregation in GROWING
         and part.charge.pricing_model != "volume"
         and profile.multiplier >= 0
-        and part.pool is None
     )
 
 

@@ -1,15 +1,17 @@
 """The catalogue of one customer as it was known day by day (*What is known when*, *Credits*)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from .allowances import group_of
 from .catalog import Catalog, Rows, Subscription, read_catalog, recorded
 from .changes import life_of
 from .clock import midnight_after
 from .credit_usage import DailyPart, daily_part, discount_together, draws_daily
 from .discounts import Discounter
 from .metering import Usage
-from .parts import list_parts
+from .parts import Part, list_parts
 from .periods import Period, list_periods
 
 #: Rows that say nothing of what a line comes to.
@@ -80,6 +82,17 @@ def catalogs_of(
     return found
 
 
+def parts_of(
+    catalog: Catalog, subscription: Subscription, as_of_at: datetime
+) -> Iterator[tuple[Period, Part | None]]:
+    """Every period with each of its parts, and once without."""
+    life = life_of(catalog, subscription)
+    for period in list_periods(catalog, subscription, as_of_at, beyond=1):
+        yield period, None
+        for part in list_parts(catalog, life, period):
+            yield period, part
+
+
 def version_of(
     since: date, catalog: Catalog, known: Subscription, usages: list[Usage], as_of_at: datetime
 ) -> Version:
@@ -95,13 +108,26 @@ def version_of(
     )
     if subscription is None:
         return found
-    life = life_of(catalog, subscription)
-    for period in list_periods(catalog, subscription, as_of_at, beyond=1):
+    groups: dict[tuple, list[DailyPart]] = {}
+    for period, part in parts_of(catalog, subscription, as_of_at):
         found.periods[period.number] = period
-        for part in list_parts(catalog, life, period):
-            if draws_daily(catalog, part):
-                key = (period.number, part.charge.charge_id, part.number)
-                found.parts[key] = daily_part(catalog, part, usages)
+        if part is None:
+            continue
+        daily = daily_part(catalog, part, usages)
+        if draws_daily(catalog, part):
+            found.parts[(period.number, part.charge.charge_id, part.number)] = daily
+        if part.pool is not None and part.slices:
+            groups.setdefault(group_of(part), []).append(daily)
+    if any(group[0] == "pool" for group in groups):
+        for other in catalog.subscriptions_of(known.customer_id):
+            if other is subscription:
+                continue
+            for _, part in parts_of(catalog, other, as_of_at):
+                if part and part.pool is not None and part.slices and group_of(part) in groups:
+                    groups[group_of(part)].append(daily_part(catalog, part, usages))
+    for members in groups.values():
+        for each in members:
+            each.sharing = members
     discounter = Discounter(catalog, subscription, list(found.periods.values()))
     if any(one.level == "line" and one.total_amount is None for one in discounter.own):
         discount_together(list(found.parts.values()), discounter)
