@@ -162,22 +162,31 @@
 
     ),
 
+    first_days as (
+
+        select
+            group_key,
+            min(usage_date) as usage_date
+        from moved_days
+        group by group_key
+
+    ),
+
     -- Where an allowance is another from a load day on, all days are rated again.
     allowance_changes as (
 
-        select
-            priced_rows.group_key,
+        select distinct
+            first_days.group_key,
             daily_allowances.known_date,
-            min(moved_days.usage_date) as usage_date
+            first_days.usage_date
         from daily_allowances
         inner join priced_rows
             on daily_allowances.allowance_key = priced_rows.allowance_key
-        inner join moved_days
-            on priced_rows.group_key = moved_days.group_key
-        where daily_allowances.is_change
-        group by
-            priced_rows.group_key,
-            daily_allowances.known_date
+        inner join first_days
+            on priced_rows.group_key = first_days.group_key
+        where
+            daily_allowances.is_change
+            and daily_allowances.known_date >= {{ first_posting_date() }}
 
     ),
     {%- endif %}
