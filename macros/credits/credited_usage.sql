@@ -3,7 +3,9 @@
     (int_credits__usage): by the local day on which it happened. Of a closed period that is rated
     again all of it counts from its close; what was known before the run's first posting day counts
     from the day before that, or, where the catalogue changed, as if it came in on that day: what it
-    comes to is compared with what was asked.
+    comes to is compared with what was asked. Of a greatest value: what the load day added to the
+    maximum through the day, above that through the day before. Values 3, 8 of days 1, 2 are 3, 5; a 6
+    of day 1 that comes in later is 3 there, and -3 on day 2.
 
     Columns: line_number (of int_credits__lines), known_date, usage_date, event_count, quantity, usage_amount: differences.
 #}

@@ -2,8 +2,9 @@
     What credits may have paid of a usage line per local day of usage, as known at each load day that
     moved it (int_credits__daily_targets): the usage through the day, rated as the line is, less line
     discounts and capped by the maximum, less that through the day before; nothing where that is below
-    zero. A state is the line's part, or its whole charge where that is discounted, as known at one
-    load day (known_date); only days from the first that the load day touched are rated again.
+    zero. A state is the line's part, its whole charge where that is discounted, or all that a shared
+    allowance ties together, as known at one load day (known_date); only days from the first that the
+    load day touched are rated again, all of them where an allowance that is carried over is another.
 
     Usage that comes in on its day or the next follows all that came before, so its running sum in
     the order of (known_date, usage_date) is the quantity through the day. A load day that reaches
